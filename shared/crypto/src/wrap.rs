@@ -1,0 +1,141 @@
+//! Key wrapping: a 32-byte key under a versioned wrapping key (AES-256-GCM, random nonce).
+//!
+//! Written `VERSION.b64u(nonce ‖ ciphertext ‖ tag)`. The associated data binds it to what it is
+//! for, so that a wrapped key moved to another work does not open.
+
+use alloc::{format, string::String, vec::Vec};
+
+use aes_gcm::{
+    Aes256Gcm, KeyInit as _, Nonce,
+    aead::{Aead as _, Payload},
+};
+
+use crate::{Key32, b64};
+
+/// Bytes of a nonce (NIST SP 800-38D §5.2.1.1).
+pub const NONCE_BYTES: usize = 12;
+
+/// A wrapped key that can't be opened: unknown version, altered, or bound to something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CannotUnwrap;
+
+/// The configuration is not `VERSION:KEY[,VERSION:KEY…]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadKeyring;
+
+/// Wrapping keys by version; the highest version wraps, all of them unwrap.
+#[derive(Debug)]
+pub struct Keyring(Vec<(u32, Key32)>);
+
+impl Keyring {
+    /// Parses `VERSION:KEY[,VERSION:KEY…]`, keys as base64url of 32 bytes.
+    pub fn parse(text: &str) -> Result<Self, BadKeyring> {
+        let mut keys = Vec::new();
+        for item in text.split(',') {
+            let (version, key) = item.trim().split_once(':').ok_or(BadKeyring)?;
+            let version = version.parse().map_err(|_| BadKeyring)?;
+            keys.push((version, Key32::from_b64(key).map_err(|_| BadKeyring)?));
+        }
+        keys.sort_by_key(|(version, _)| *version);
+        Ok(Self(keys))
+    }
+
+    /// All keys, lowest version first.
+    pub fn keys(&self) -> impl Iterator<Item = (u32, &Key32)> {
+        self.0.iter().map(|(version, key)| (*version, key))
+    }
+
+    /// The current (highest) key.
+    #[must_use]
+    pub fn current(&self) -> Option<(u32, &Key32)> {
+        self.0.last().map(|(version, key)| (*version, key))
+    }
+
+    /// Wraps `secret`; `nonce` must be fresh and random.
+    pub fn wrap(
+        &self,
+        secret: &Key32,
+        aad: &[u8],
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<String, CannotUnwrap> {
+        let (version, key) = self.current().ok_or(CannotUnwrap)?;
+        let sealed = seal(key, nonce, secret.as_bytes(), aad)?;
+        Ok(format!("{version}.{}", b64::encode(&sealed)))
+    }
+
+    /// Opens what `wrap` made with the same `aad`.
+    pub fn unwrap(&self, wrapped: &str, aad: &[u8]) -> Result<Key32, CannotUnwrap> {
+        let (version, sealed) = wrapped.split_once('.').ok_or(CannotUnwrap)?;
+        let version: u32 = version.parse().map_err(|_| CannotUnwrap)?;
+        let (_, key) = self
+            .0
+            .iter()
+            .find(|(v, _)| *v == version)
+            .ok_or(CannotUnwrap)?;
+        let sealed = b64::decode(sealed).map_err(|_| CannotUnwrap)?;
+        let plain: [u8; 32] = open(key, &sealed, aad)?
+            .try_into()
+            .map_err(|_| CannotUnwrap)?;
+        Ok(Key32::from_bytes(plain))
+    }
+}
+
+/// AES-256-GCM: `nonce ‖ ciphertext ‖ tag`. For bodies of a few hundred bytes only; bulk data
+/// belongs to `WebCrypto` (docs/adr/0003).
+pub fn seal(
+    key: &Key32,
+    nonce: [u8; NONCE_BYTES],
+    plain: &[u8],
+    aad: &[u8],
+) -> Result<Vec<u8>, CannotUnwrap> {
+    let cipher = Aes256Gcm::new(key.as_bytes().into());
+    let sealed = cipher
+        .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad })
+        .map_err(|_| CannotUnwrap)?;
+    Ok([&nonce[..], &sealed].concat())
+}
+
+/// Opens what [`seal`] made.
+pub fn open(key: &Key32, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, CannotUnwrap> {
+    let (nonce, sealed) = sealed
+        .split_first_chunk::<NONCE_BYTES>()
+        .ok_or(CannotUnwrap)?;
+    Aes256Gcm::new(key.as_bytes().into())
+        .decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad })
+        .map_err(|_| CannotUnwrap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(text: &str) -> Keyring {
+        Keyring::parse(text).unwrap()
+    }
+
+    #[test]
+    fn old_versions_still_open_and_the_newest_wraps() {
+        let one = format!("1:{}", b64::encode(&[1; 32]));
+        let both = ring(&format!("2:{},{one}", b64::encode(&[2; 32])));
+        let secret = Key32::from_bytes([9; 32]);
+        let old = ring(&one).wrap(&secret, b"a", [0; 12]).unwrap();
+        assert_eq!(both.unwrap(&old, b"a").unwrap(), secret);
+        assert!(both.wrap(&secret, b"a", [0; 12]).unwrap().starts_with("2."));
+        assert!(
+            ring(&one)
+                .unwrap(&both.wrap(&secret, b"a", [0; 12]).unwrap(), b"a")
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_wrapped_key_moved_to_another_work_does_not_open() {
+        let ring = ring(&format!("1:{}", b64::encode(&[1; 32])));
+        let wrapped = ring
+            .wrap(&Key32::from_bytes([9; 32]), b"wrk_a", [0; 12])
+            .unwrap();
+        assert_eq!(ring.unwrap(&wrapped, b"wrk_b"), Err(CannotUnwrap));
+        assert_eq!(ring.unwrap("1.", b"wrk_a"), Err(CannotUnwrap));
+        assert_eq!(ring.unwrap("", b""), Err(CannotUnwrap));
+    }
+}
