@@ -1,0 +1,524 @@
+//! The ledger's decisions: double entry in TigerBeetle's model, as pure functions.
+//!
+//! An account object reads its row, asks here, and writes what comes out in one transaction.
+//! The order of the checks is part of the contract (docs/LEDGER.md) and tested.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
+    money::{self, Msat, OutOfRange},
+    work::WorkState,
+};
+
+/// Which money: the two never mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerId {
+    /// Real money.
+    Live,
+    /// Test money, worth nothing, marked in every order and receipt.
+    Test,
+}
+
+/// The four sums of an account, in millisatoshi, over its whole life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Balances {
+    /// Reserved, not yet spent.
+    pub debits_pending: Msat,
+    /// Spent.
+    pub debits_posted: Msat,
+    /// Announced, not yet received.
+    pub credits_pending: Msat,
+    /// Received.
+    pub credits_posted: Msat,
+}
+
+impl Balances {
+    /// What may be spent: posted credits less every debit, reserved ones too.
+    pub fn available(&self) -> Result<Msat, OutOfRange> {
+        self.credits_posted
+            .minus(self.debits_posted)?
+            .minus(self.debits_pending)
+    }
+
+    /// After a posted debit.
+    pub fn debit(self, amount: Msat) -> Result<Self, OutOfRange> {
+        let after = Self {
+            debits_posted: self.debits_posted.plus(amount)?,
+            ..self
+        };
+        after.available()?;
+        Ok(after)
+    }
+
+    /// After a posted credit.
+    pub fn credit(self, amount: Msat) -> Result<Self, OutOfRange> {
+        Ok(Self {
+            credits_posted: self.credits_posted.plus(amount)?,
+            ..self
+        })
+    }
+}
+
+/// What an order agrees to: the members that must be the same in a retry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// The id the buyer made before sending.
+    pub order: OrderId,
+    /// Who pays.
+    pub account: AccountId,
+    /// For what.
+    pub work: WorkId,
+    /// Which version.
+    pub version: u32,
+    /// Under which terms.
+    pub terms_digest: Digest,
+    /// Price in millionths of a dollar.
+    pub usd_micros: u64,
+    /// Price in millisatoshi.
+    pub msat: Msat,
+    /// The key the receipt is for.
+    pub cnf: Thumbprint,
+    /// Which money.
+    pub ledger: LedgerId,
+}
+
+impl Agreement {
+    /// The first member, in a fixed order, in which a retry differs.
+    #[must_use]
+    pub fn first_difference(&self, other: &Self) -> Option<&'static str> {
+        let checks = [
+            ("order", self.order == other.order),
+            ("account", self.account == other.account),
+            ("work", self.work == other.work),
+            ("version", self.version == other.version),
+            ("terms_digest", self.terms_digest == other.terms_digest),
+            ("usd_micros", self.usd_micros == other.usd_micros),
+            ("msat", self.msat == other.msat),
+            ("cnf", self.cnf == other.cnf),
+            ("ledger", self.ledger == other.ledger),
+        ];
+        checks
+            .into_iter()
+            .find(|(_, same)| !same)
+            .map(|(name, _)| name)
+    }
+}
+
+/// A key that may act for an account, as the account's root key delegated it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delegation {
+    /// The account's epoch it was made in; a later epoch ends it.
+    pub epoch: u64,
+    /// Unix seconds.
+    pub expires: u64,
+    /// May spend.
+    pub spend: bool,
+    /// May read balance and purchases.
+    pub read: bool,
+    /// Most that one order may cost.
+    pub max_order: Option<Msat>,
+}
+
+impl Delegation {
+    /// Whether it may still be used at all.
+    pub fn check(&self, epoch: u64, now_s: u64) -> Result<(), Reject> {
+        if self.epoch != epoch || now_s >= self.expires {
+            return Err(Reject::DelegationExpired);
+        }
+        Ok(())
+    }
+}
+
+/// What the account object found for an order, in the order of the checks.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// A transfer with this order id, if there is one.
+    pub known: Option<&'a Agreement>,
+    /// The delegation of the key that signed.
+    pub delegation: Option<&'a Delegation>,
+    /// The account's epoch.
+    pub epoch: u64,
+    /// Whether this account has bought the work before.
+    pub owned: bool,
+    /// The work's state, version and payee; `None` where there is no such work.
+    pub work: Option<&'a Offer>,
+    /// What the quote says; `None` where it is not ours or was altered.
+    pub quote: Option<&'a Quoted>,
+    /// When the order itself ends, Unix seconds.
+    pub order_expires: u64,
+    /// Money of this ledger.
+    pub ledger: LedgerId,
+    /// The account's sums.
+    pub balances: Balances,
+    /// The operator's share.
+    pub fee_bps: u64,
+    /// Unix seconds.
+    pub now_s: u64,
+}
+
+/// What the ledger knows of a work when it is ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// Where it stands.
+    pub state: WorkState,
+    /// Its newest version.
+    pub version: u32,
+    /// The account that is paid.
+    pub payee: AccountId,
+}
+
+/// What a quote froze.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted {
+    /// Work, version, terms, price: as in the order.
+    pub work: WorkId,
+    /// Version.
+    pub version: u32,
+    /// Terms.
+    pub terms_digest: Digest,
+    /// Price in millionths of a dollar.
+    pub usd_micros: u64,
+    /// Price in millisatoshi.
+    pub msat: Msat,
+    /// Which money.
+    pub ledger: LedgerId,
+    /// Unix seconds.
+    pub expires: u64,
+}
+
+impl Quoted {
+    fn is_for(&self, order: &Agreement) -> bool {
+        self.work == order.work
+            && self.version == order.version
+            && self.terms_digest == order.terms_digest
+            && self.usd_micros == order.usd_micros
+            && self.msat == order.msat
+            && self.ledger == order.ledger
+    }
+}
+
+/// What to do with an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// This very order was posted before: give the same answer, write nothing.
+    Replay,
+    /// The account owns the work: record the order as a re-issue to its key, move nothing.
+    Reissue,
+    /// Post it.
+    Post {
+        /// The account's sums after it.
+        balances: Balances,
+        /// The operator's share of the price.
+        fee: Msat,
+    },
+}
+
+/// Why an order or request was refused. Nothing has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reject {
+    /// This id was used with another value of this member.
+    OrderConflict(&'static str),
+    /// The signing key isn't delegated by this account.
+    WrongKey,
+    /// Its delegation has ended.
+    DelegationExpired,
+    /// Its delegation does not allow this.
+    ScopeMissing,
+    /// There is no such work.
+    UnknownWork,
+    /// The buyer is the payee.
+    OwnWork,
+    /// The work is not on sale.
+    NotOnSale(WorkState),
+    /// The order is older than it allows.
+    OrderExpired,
+    /// The quote is altered or for something else.
+    QuoteInvalid,
+    /// The quote is too old.
+    QuoteExpired,
+    /// More than this key may spend at once.
+    CapExceeded,
+    /// Not enough money.
+    InsufficientBalance {
+        /// What may be spent.
+        available: Msat,
+        /// What is needed.
+        needed: Msat,
+    },
+    /// A sum would leave its range.
+    OutOfRange,
+}
+
+impl From<OutOfRange> for Reject {
+    fn from(_: OutOfRange) -> Self {
+        Self::OutOfRange
+    }
+}
+
+/// Decides an order whose signature has been verified. The precedence of the checks is fixed:
+/// known id, delegation, ownership, own work, work state, quote, caps, balance.
+pub fn decide(order: &Agreement, facts: &Facts<'_>) -> Result<Decision, Reject> {
+    if let Some(known) = facts.known {
+        return match known.first_difference(order) {
+            None => Ok(Decision::Replay),
+            Some(member) => Err(Reject::OrderConflict(member)),
+        };
+    }
+    let delegation = facts.delegation.ok_or(Reject::WrongKey)?;
+    delegation.check(facts.epoch, facts.now_s)?;
+    if !delegation.spend {
+        return Err(Reject::ScopeMissing);
+    }
+    let offer = facts.work.ok_or(Reject::UnknownWork)?;
+    if facts.owned {
+        // Owners keep access whatever the terms are now; a takedown stops everybody.
+        return match offer.state {
+            WorkState::TakenDown => Err(Reject::NotOnSale(offer.state)),
+            _ => Ok(Decision::Reissue),
+        };
+    }
+    if offer.payee == order.account {
+        return Err(Reject::OwnWork);
+    }
+    if offer.state != WorkState::Published {
+        return Err(Reject::NotOnSale(offer.state));
+    }
+    let quote = facts.quote.ok_or(Reject::QuoteInvalid)?;
+    if !quote.is_for(order) || order.ledger != facts.ledger {
+        return Err(Reject::QuoteInvalid);
+    }
+    if facts.now_s >= quote.expires {
+        return Err(Reject::QuoteExpired);
+    }
+    if facts.now_s >= facts.order_expires {
+        return Err(Reject::OrderExpired);
+    }
+    if delegation.max_order.is_some_and(|most| order.msat > most) {
+        return Err(Reject::CapExceeded);
+    }
+    let available = facts.balances.available()?;
+    if available < order.msat {
+        return Err(Reject::InsufficientBalance {
+            available,
+            needed: order.msat,
+        });
+    }
+    Ok(Decision::Post {
+        balances: facts.balances.debit(order.msat)?,
+        fee: money::fee(order.msat, facts.fee_bps)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn b64(c: char) -> String {
+        format!("{}A", c.to_string().repeat(42))
+    }
+
+    fn agreement() -> Agreement {
+        Agreement {
+            order: OrderId::parse(&format!("ord_{}", "a".repeat(32))).unwrap(),
+            account: AccountId::parse(&b64('b')).unwrap(),
+            work: WorkId::parse(&format!("wrk_{}", "a".repeat(52))).unwrap(),
+            version: 1,
+            terms_digest: Digest::parse(&b64('t')).unwrap(),
+            usd_micros: 250_000,
+            msat: Msat::new(250_000).unwrap(),
+            cnf: Thumbprint::parse(&b64('k')).unwrap(),
+            ledger: LedgerId::Test,
+        }
+    }
+
+    fn quoted(order: &Agreement) -> Quoted {
+        Quoted {
+            work: order.work.clone(),
+            version: order.version,
+            terms_digest: order.terms_digest.clone(),
+            usd_micros: order.usd_micros,
+            msat: order.msat,
+            ledger: order.ledger,
+            expires: 1_300,
+        }
+    }
+
+    struct World {
+        known: Option<Agreement>,
+        delegation: Option<Delegation>,
+        epoch: u64,
+        owned: bool,
+        work: Option<Offer>,
+        quote: Option<Quoted>,
+        order_expires: u64,
+        balance: u64,
+    }
+
+    impl World {
+        fn good(order: &Agreement) -> Self {
+            Self {
+                known: None,
+                delegation: Some(Delegation {
+                    epoch: 0,
+                    expires: 2_000,
+                    spend: true,
+                    read: true,
+                    max_order: None,
+                }),
+                epoch: 0,
+                owned: false,
+                work: Some(Offer {
+                    state: WorkState::Published,
+                    version: 1,
+                    payee: AccountId::parse(&b64('p')).unwrap(),
+                }),
+                quote: Some(quoted(order)),
+                order_expires: 1_300,
+                balance: 1_000_000,
+            }
+        }
+
+        fn decide(&self, order: &Agreement) -> Result<Decision, Reject> {
+            let facts = Facts {
+                known: self.known.as_ref(),
+                delegation: self.delegation.as_ref(),
+                epoch: self.epoch,
+                owned: self.owned,
+                work: self.work.as_ref(),
+                quote: self.quote.as_ref(),
+                order_expires: self.order_expires,
+                ledger: LedgerId::Test,
+                balances: Balances {
+                    credits_posted: Msat::new(self.balance).unwrap(),
+                    ..Balances::default()
+                },
+                fee_bps: 500,
+                now_s: 1_000,
+            };
+            decide(order, &facts)
+        }
+    }
+
+    #[test]
+    fn a_good_order_is_debited_once_and_the_fee_is_five_percent() {
+        let order = agreement();
+        let Ok(Decision::Post { balances, fee }) = World::good(&order).decide(&order) else {
+            panic!("not posted")
+        };
+        assert_eq!(balances.debits_posted.get(), 250_000);
+        assert_eq!(balances.available().unwrap().get(), 750_000);
+        assert_eq!(fee.get(), 12_500);
+    }
+
+    /// Breaks one thing after another, the last in precedence first: the answer must always be
+    /// the one that comes first.
+    #[test]
+    fn errors_come_in_the_documented_order() {
+        let order = agreement();
+        let mut w = World::good(&order);
+        w.balance = 249_999;
+        let (available, needed) = (Msat::new(249_999).unwrap(), order.msat);
+        assert_eq!(
+            w.decide(&order),
+            Err(Reject::InsufficientBalance { available, needed })
+        );
+        w.delegation.as_mut().unwrap().max_order = Some(Msat::new(249_999).unwrap());
+        assert_eq!(w.decide(&order), Err(Reject::CapExceeded));
+        w.order_expires = 1_000;
+        assert_eq!(w.decide(&order), Err(Reject::OrderExpired));
+        w.quote.as_mut().unwrap().expires = 1_000;
+        assert_eq!(w.decide(&order), Err(Reject::QuoteExpired));
+        w.quote.as_mut().unwrap().msat = Msat::new(1).unwrap();
+        assert_eq!(w.decide(&order), Err(Reject::QuoteInvalid));
+        w.quote = None;
+        assert_eq!(w.decide(&order), Err(Reject::QuoteInvalid));
+        w.work.as_mut().unwrap().state = WorkState::Unpublished;
+        assert_eq!(
+            w.decide(&order),
+            Err(Reject::NotOnSale(WorkState::Unpublished))
+        );
+        w.work.as_mut().unwrap().payee = order.account.clone();
+        assert_eq!(w.decide(&order), Err(Reject::OwnWork));
+        w.owned = true;
+        assert_eq!(w.decide(&order), Ok(Decision::Reissue));
+        w.work.as_mut().unwrap().state = WorkState::TakenDown;
+        assert_eq!(
+            w.decide(&order),
+            Err(Reject::NotOnSale(WorkState::TakenDown))
+        );
+        w.work = None;
+        assert_eq!(w.decide(&order), Err(Reject::UnknownWork));
+        w.delegation.as_mut().unwrap().spend = false;
+        assert_eq!(w.decide(&order), Err(Reject::ScopeMissing));
+        w.epoch = 1;
+        assert_eq!(w.decide(&order), Err(Reject::DelegationExpired));
+        w.delegation = None;
+        assert_eq!(w.decide(&order), Err(Reject::WrongKey));
+        w.known = Some(Agreement {
+            version: 2,
+            ..order.clone()
+        });
+        assert_eq!(w.decide(&order), Err(Reject::OrderConflict("version")));
+        w.known = Some(order.clone());
+        assert_eq!(w.decide(&order), Ok(Decision::Replay));
+    }
+
+    #[test]
+    fn a_changed_retry_names_the_member_that_changed() {
+        let a = agreement();
+        let other = AccountId::parse(&b64('x')).unwrap();
+        let cases: [(Agreement, &str); 5] = [
+            (
+                Agreement {
+                    account: other,
+                    ..a.clone()
+                },
+                "account",
+            ),
+            (
+                Agreement {
+                    usd_micros: 1,
+                    ..a.clone()
+                },
+                "usd_micros",
+            ),
+            (
+                Agreement {
+                    msat: Msat::new(1).unwrap(),
+                    ..a.clone()
+                },
+                "msat",
+            ),
+            (
+                Agreement {
+                    cnf: Thumbprint::parse(&b64('x')).unwrap(),
+                    ..a.clone()
+                },
+                "cnf",
+            ),
+            (
+                Agreement {
+                    ledger: LedgerId::Live,
+                    ..a.clone()
+                },
+                "ledger",
+            ),
+        ];
+        for (changed, member) in cases {
+            assert_eq!(a.first_difference(&changed), Some(member));
+        }
+    }
+
+    #[test]
+    fn a_debit_never_makes_a_balance_negative() {
+        let b = Balances {
+            credits_posted: Msat::new(5).unwrap(),
+            ..Balances::default()
+        };
+        assert!(b.debit(Msat::new(5).unwrap()).is_ok());
+        assert_eq!(b.debit(Msat::new(6).unwrap()), Err(OutOfRange));
+    }
+}
