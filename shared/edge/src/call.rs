@@ -1,0 +1,216 @@
+//! A request taken apart once: method, path, headers, a bounded JSON body, proof of possession.
+
+use futures_util::StreamExt as _;
+use satchel_wire::{
+    ApiError, ErrorCode, Result,
+    proof::{self, Expected, Proven},
+};
+use serde::de::DeserializeOwned;
+use worker::{Request, Response};
+
+use crate::{clock, internal, respond};
+
+/// Largest request body, bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A request.
+#[derive(Debug)]
+pub struct Call {
+    request: Request,
+    method: String,
+    path: String,
+}
+
+/// Answers a request of the outside: preflights, then the handler, then errors as RFC 9457, all
+/// with the API's CORS headers.
+pub async fn serve<F, Fut>(request: Request, handler: F) -> worker::Result<Response>
+where
+    F: FnOnce(Call) -> Fut,
+    Fut: Future<Output = Result<Response>>,
+{
+    let call = Call::of(request);
+    let mut response = if call.method == "OPTIONS" {
+        respond::preflight()
+    } else {
+        let head = call.method == "HEAD";
+        match handler(call).await {
+            Ok(response) => response,
+            Err(error) if head => respond::problem(&error).with_empty_body(),
+            Err(error) => respond::problem(&error),
+        }
+    };
+    respond::open_to_all(response.headers_mut())?;
+    Ok(response)
+}
+
+/// Answers a request of one of our own workers to an object.
+pub async fn serve_object<F, Fut>(request: Request, handler: F) -> worker::Result<Response>
+where
+    F: FnOnce(Call) -> Fut,
+    Fut: Future<Output = Result<Response>>,
+{
+    Ok(handler(Call::of(request))
+        .await
+        .unwrap_or_else(|error| respond::problem(&error)))
+}
+
+trait WithoutBody {
+    fn with_empty_body(self) -> Self;
+}
+
+impl WithoutBody for Response {
+    fn with_empty_body(self) -> Self {
+        let (builder, _) = self.into_parts();
+        builder.empty()
+    }
+}
+
+impl Call {
+    fn of(request: Request) -> Self {
+        // `worker::Method` turns unknown methods into GET; the runtime's own string does not.
+        let method = request.inner().method();
+        let path = request.path();
+        Self {
+            request,
+            method,
+            path,
+        }
+    }
+
+    /// The request as it came.
+    #[must_use]
+    pub fn into_request(self) -> Request {
+        self.request
+    }
+
+    /// The request as it came.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Upper case, as sent.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Path without query, as sent (percent-encoded).
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The path's segments: `/v1/works/x` → `["v1", "works", "x"]`.
+    #[must_use]
+    pub fn segments(&self) -> Vec<&str> {
+        self.path
+            .strip_prefix('/')
+            .unwrap_or(&self.path)
+            .split('/')
+            .collect()
+    }
+
+    /// The value of a query parameter, as sent; `None` where there is none.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<String> {
+        let url = self.request.inner().url();
+        let (_, query) = url.split_once('?')?;
+        let query = query.split('#').next().unwrap_or_default();
+        query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            (key == name).then(|| value.to_owned())
+        })
+    }
+
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.request.headers().get(name).ok().flatten()
+    }
+
+    /// No such route, or one that has other methods.
+    #[must_use]
+    pub fn refuse(&self, allowed: &[&str]) -> ApiError {
+        if allowed.is_empty() {
+            ErrorCode::NotFound.into()
+        } else {
+            ApiError::from(ErrorCode::MethodNotAllowed).with("allow", allowed.join(", "))
+        }
+    }
+
+    /// The body as JSON of type `T`, at most [`MAX_BODY_BYTES`].
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let kind = self
+            .header("content-type")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if kind.split(';').next().map(str::trim) != Some("application/json") {
+            return Err(ErrorCode::UnsupportedMediaType.into());
+        }
+        let bytes = self.body().await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))
+    }
+
+    async fn body(&mut self) -> Result<Vec<u8>> {
+        let too_large = || ApiError::from(ErrorCode::BodyTooLarge).with("limit", MAX_BODY_BYTES);
+        let announced = self
+            .header("content-length")
+            .and_then(|n| n.parse::<usize>().ok());
+        if announced.is_some_and(|n| n > MAX_BODY_BYTES) {
+            return Err(too_large());
+        }
+        // A request without a body has no stream.
+        let Ok(mut stream) = self.request.stream() else {
+            return Ok(Vec::new());
+        };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| {
+                ApiError::new(
+                    ErrorCode::Malformed,
+                    "the body ended before it was complete",
+                )
+            })?;
+            if bytes.len().saturating_add(chunk.len()) > MAX_BODY_BYTES {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// The token of `Authorization: DPoP TOKEN`.
+    pub fn token(&self) -> Result<String> {
+        let header = self
+            .header("authorization")
+            .ok_or(ErrorCode::ProofRequired)?;
+        let (scheme, token) = header.split_once(' ').ok_or(ErrorCode::ProofRequired)?;
+        if scheme.eq_ignore_ascii_case("dpop") && !token.is_empty() {
+            Ok(token.trim().to_owned())
+        } else {
+            Err(ErrorCode::ProofRequired.into())
+        }
+    }
+
+    /// Verifies the `DPoP` header of this request: made for this method and path at `issuer`, and
+    /// for `token` if there is one.
+    pub fn proof(&self, issuer: &str, token: Option<&str>) -> Result<Proven> {
+        let proof = self.header("dpop").ok_or(ErrorCode::ProofRequired)?;
+        let url = format!("{issuer}{}", self.path);
+        let expected = Expected {
+            method: &self.method,
+            url: &url,
+            token,
+            now_s: clock::now_s(),
+        };
+        proof::verify(&proof, &expected)
+    }
+
+    /// Passes the request on to another worker as it is.
+    pub async fn forward(self, to: &crate::Remote) -> Result<Response> {
+        let request = self.request.clone_mut().map_err(internal)?;
+        to.fetch(request).await
+    }
+}

@@ -1,0 +1,36 @@
+//! The only shared crate that knows Cloudflare: requests, answers, bindings, SQL rows, clock, randomness.
+//!
+//! A worker's `lib.rs` is a table of routes over [`Call`]; what it decides lives in pure crates.
+#![forbid(unsafe_code)]
+
+mod cache;
+mod call;
+mod clock;
+mod remote;
+mod respond;
+mod security;
+mod settings;
+mod sql;
+
+pub use cache::TtlCache;
+pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
+pub use clock::{now_ms, now_s, random};
+pub use remote::{Piece, Remote, object, service};
+pub use respond::{created, html, json, json_cached, json_tagged, problem, redirect, text};
+pub use security::{PageKind, page_headers};
+pub use settings::Settings;
+pub use sql::{Row, Sql, Value, Write, commit, rearm};
+
+/// A worker's bindings: carried, not used, by code that is no table of routes.
+pub use worker::Env;
+
+use satchel_wire::{ApiError, ErrorCode};
+
+/// An error of the platform: logged in full, answered as `internal`.
+pub fn internal(error: impl std::fmt::Display) -> ApiError {
+    worker::console_error!(
+        "{}",
+        serde_json::json!({ "level": "error", "error": error.to_string() })
+    );
+    ErrorCode::Internal.into()
+}

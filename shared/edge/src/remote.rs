@@ -1,0 +1,162 @@
+//! Typed JSON between workers, and between a worker and its objects.
+
+use satchel_wire::{ApiError, ErrorCode, Result, error::Problem};
+use serde::{Serialize, de::DeserializeOwned};
+use worker::{Env, Fetcher, Method, Request, RequestInit, Response, Stub};
+
+use crate::internal;
+
+/// Somebody to ask.
+#[derive(Debug)]
+pub enum Remote {
+    /// Another worker, by service binding.
+    Service(Fetcher),
+    /// One of our own objects.
+    Object(Stub),
+}
+
+/// Another worker.
+pub fn service(env: &Env, binding: &str) -> Result<Remote> {
+    env.service(binding).map(Remote::Service).map_err(internal)
+}
+
+/// An object by name. Make a new one after any exception: a broken stub stays broken.
+pub fn object(env: &Env, binding: &str, name: &str) -> Result<Remote> {
+    let namespace = env.durable_object(binding).map_err(internal)?;
+    namespace
+        .get_by_name(name)
+        .map(Remote::Object)
+        .map_err(internal)
+}
+
+/// A piece of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Bytes of the whole file.
+    pub total: u64,
+    /// The piece.
+    pub bytes: Vec<u8>,
+}
+
+impl Remote {
+    /// `GET path`.
+    pub async fn get<O: DeserializeOwned>(&self, path: &str) -> Result<O> {
+        self.call::<(), O>(Method::Get, path, None).await
+    }
+
+    /// `POST path` with a JSON body.
+    pub async fn post<I: Serialize, O: DeserializeOwned>(&self, path: &str, body: &I) -> Result<O> {
+        self.call(Method::Post, path, Some(body)).await
+    }
+
+    async fn call<I: Serialize, O: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&I>,
+    ) -> Result<O> {
+        let mut init = RequestInit::new();
+        init.with_method(method);
+        if let Some(body) = body {
+            let json = serde_json::to_string(body).map_err(internal)?;
+            init.headers
+                .set("content-type", "application/json")
+                .map_err(internal)?;
+            init.with_body(Some(json.into()));
+        }
+        let request =
+            Request::new_with_init(&format!("https://internal{path}"), &init).map_err(internal)?;
+        let mut response = self.fetch(request).await?;
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        if (200..300).contains(&response.status_code()) {
+            return serde_json::from_slice(&bytes).map_err(internal);
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(problem.into()),
+            Err(_) => Err(unavailable(&"an answer that is no problem document")),
+        }
+    }
+
+    /// Bytes `first` to `last` of a file, fewer where it ends before; `None` where there is no such
+    /// file or it ends before `first`.
+    pub async fn bytes(&self, path: &str, first: u64, last: u64) -> Result<Option<Piece>> {
+        let init = RequestInit::new();
+        init.headers
+            .set("range", &format!("bytes={first}-{last}"))
+            .map_err(internal)?;
+        let request =
+            Request::new_with_init(&format!("https://internal{path}"), &init).map_err(internal)?;
+        let mut response = self.fetch(request).await?;
+        match response.status_code() {
+            206 => {}
+            404 | 416 => return Ok(None),
+            status => return Err(unavailable(&format!("{status} to a range request"))),
+        }
+        // Compared before the body is read: an answer longer than asked for must not fill memory.
+        let range = response
+            .headers()
+            .get("content-range")
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        let total = total_of(&range, first, last)
+            .ok_or_else(|| unavailable(&format!("content-range {range:?}")))?;
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok(Some(Piece { total, bytes }))
+    }
+
+    /// Sends a request as it is. No retries here: only callers know what is safe to repeat, and an
+    /// overloaded object must never be asked again at once.
+    pub async fn fetch(&self, request: Request) -> Result<Response> {
+        let answer = match self {
+            Self::Service(fetcher) => fetcher.fetch_request(request).await,
+            Self::Object(stub) => stub.fetch_with_request(request).await,
+        };
+        answer.map_err(|error| unavailable(&error))
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> ApiError {
+    worker::console_error!(
+        "{}",
+        serde_json::json!({ "level": "warn", "remote": error.to_string() })
+    );
+    ErrorCode::Unavailable.into()
+}
+
+/// The total of `bytes FIRST-END/TOTAL`, if that is the whole of what was asked for.
+fn total_of(content_range: &str, first: u64, last: u64) -> Option<u64> {
+    let (range, total) = content_range.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end): (u64, u64) = (start.parse().ok()?, end.parse().ok()?);
+    let total: u64 = total.parse().ok()?;
+    let asked = start == first && end == last.min(total.checked_sub(1)?);
+    asked.then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_asked_range_is_taken() {
+        assert_eq!(total_of("bytes 0-23/100", 0, 23), Some(100));
+        assert_eq!(total_of("bytes 0-9/10", 0, 23), Some(10));
+        for bad in [
+            "",
+            "bytes */10",
+            "bytes 0-99/100",
+            "bytes 1-23/100",
+            "bytes 0-23/*",
+            "0-23/100",
+        ] {
+            assert_eq!(total_of(bad, 0, 23), None, "{bad}");
+        }
+    }
+}

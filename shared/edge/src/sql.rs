@@ -1,0 +1,225 @@
+//! Rows of an object's SQLite. Numbers pass as JavaScript doubles, so they are checked on the way in.
+
+use satchel_wire::Result;
+use worker::{SqlStorage, SqlStorageValue, State};
+
+use crate::internal;
+
+/// A value to bind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// An integer, at most 2^53 − 1.
+    Int(u64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+    /// NULL.
+    Null,
+}
+
+impl From<u64> for Value {
+    fn from(n: u64) -> Self {
+        Self::Int(n)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Blob(bytes)
+    }
+}
+
+impl Value {
+    fn bind(self) -> Result<SqlStorageValue> {
+        Ok(match self {
+            Self::Int(n) => {
+                let n = i64::try_from(n).map_err(internal)?;
+                SqlStorageValue::try_from_i64(n).map_err(internal)?
+            }
+            Self::Text(text) => SqlStorageValue::String(text),
+            Self::Blob(bytes) => SqlStorageValue::Blob(bytes),
+            Self::Null => SqlStorageValue::Null,
+        })
+    }
+}
+
+/// A row of a result.
+#[derive(Debug)]
+pub struct Row(Vec<SqlStorageValue>);
+
+impl Row {
+    /// Column `i` as an integer.
+    pub fn int(&self, i: usize) -> Result<u64> {
+        match self.0.get(i) {
+            Some(SqlStorageValue::Integer(n)) => u64::try_from(*n).map_err(internal),
+            // Whole numbers may arrive as doubles.
+            Some(SqlStorageValue::Float(x)) if x.fract() == 0.0 && *x >= 0.0 => {
+                format!("{x:.0}").parse().map_err(internal)
+            }
+            other => Err(internal(format!("column {i} is not an integer: {other:?}"))),
+        }
+    }
+
+    /// Column `i` as text.
+    pub fn text(&self, i: usize) -> Result<&str> {
+        match self.0.get(i) {
+            Some(SqlStorageValue::String(text)) => Ok(text),
+            _ => Err(internal(format!("column {i} is not text"))),
+        }
+    }
+
+    /// Column `i` as bytes.
+    pub fn blob(&self, i: usize) -> Result<&[u8]> {
+        match self.0.get(i) {
+            Some(SqlStorageValue::Blob(bytes)) => Ok(bytes),
+            _ => Err(internal(format!("column {i} is not bytes"))),
+        }
+    }
+
+    /// Whether column `i` is NULL.
+    #[must_use]
+    pub fn is_null(&self, i: usize) -> bool {
+        matches!(self.0.get(i), None | Some(SqlStorageValue::Null))
+    }
+}
+
+/// An object's database.
+#[derive(Clone)]
+pub struct Sql(SqlStorage);
+
+impl std::fmt::Debug for Sql {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sql")
+    }
+}
+
+impl Sql {
+    /// Of an object.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        Self(state.storage().sql())
+    }
+
+    /// Runs a statement; gives the number of rows written.
+    pub fn run(&self, query: &str, values: Vec<Value>) -> Result<usize> {
+        let values = values
+            .into_iter()
+            .map(Value::bind)
+            .collect::<Result<Vec<_>>>()?;
+        let cursor = self.0.exec(query, values).map_err(internal)?;
+        // A statement runs as its cursor is read.
+        for row in cursor.raw() {
+            row.map_err(internal)?;
+        }
+        Ok(cursor.rows_written())
+    }
+
+    /// All rows of a query.
+    pub fn rows(&self, query: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+        let values = values
+            .into_iter()
+            .map(Value::bind)
+            .collect::<Result<Vec<_>>>()?;
+        let cursor = self.0.exec(query, values).map_err(internal)?;
+        cursor
+            .raw()
+            .map(|row| row.map(Row).map_err(internal))
+            .collect()
+    }
+
+    /// The first row of a query.
+    pub fn row(&self, query: &str, values: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.rows(query, values)?.into_iter().next())
+    }
+}
+
+/// A statement to run in a [`commit`].
+#[derive(Debug)]
+pub struct Write {
+    /// The SQL.
+    pub query: &'static str,
+    /// Its values.
+    pub values: Vec<Value>,
+    /// Whether writing no row is an error: the row was changed by somebody else since it was read.
+    pub guarded: bool,
+}
+
+impl Write {
+    /// A statement.
+    #[must_use]
+    pub fn new(query: &'static str, values: Vec<Value>) -> Self {
+        Self {
+            query,
+            values,
+            guarded: false,
+        }
+    }
+
+    /// A statement that must write a row, or the whole transaction is undone.
+    #[must_use]
+    pub fn guarded(query: &'static str, values: Vec<Value>) -> Self {
+        Self {
+            query,
+            values,
+            guarded: true,
+        }
+    }
+}
+
+/// Runs the writes and arms the alarm in one storage transaction: all of it or nothing. A caught
+/// SQL error alone would not undo what ran before it; only `transaction` does.
+pub async fn commit(state: &State, writes: Vec<Write>, alarm_at_ms: Option<u64>) -> Result<()> {
+    let alarm = alarm_at_ms
+        .map(i64::try_from)
+        .transpose()
+        .map_err(internal)?;
+    let (sql, storage) = (Sql::of(state), state.storage());
+    let outer = state.storage();
+    let run = outer.transaction(move |_| async move {
+        for write in writes {
+            let rows = sql
+                .run(write.query, write.values)
+                .map_err(|_| worker::Error::from("a write of the transaction failed"))?;
+            if write.guarded && rows == 0 {
+                return Err(worker::Error::from("the row was changed since it was read"));
+            }
+        }
+        if let Some(at) = alarm
+            && storage.get_alarm().await?.is_none()
+        {
+            storage
+                .set_alarm(worker::ScheduledTime::new(at_ms(at)))
+                .await?;
+        }
+        Ok(())
+    });
+    run.await.map_err(internal)
+}
+
+/// Arms the alarm, whatever it was armed for.
+pub async fn rearm(state: &State, at_ms: u64) -> Result<()> {
+    let at = i64::try_from(at_ms).map_err(internal)?;
+    let time = worker::ScheduledTime::new(self::at_ms(at));
+    state.storage().set_alarm(time).await.map_err(internal)
+}
+
+fn at_ms(at: i64) -> js_sys::Date {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds since 1970 are exact in a double"
+    )]
+    js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at as f64))
+}

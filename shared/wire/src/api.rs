@@ -1,0 +1,363 @@
+//! Requests and answers of the public API (docs/API.md §3).
+
+use std::collections::BTreeMap;
+
+use satchel_domain::{
+    allowance::Allowance,
+    id::{AccountId, Digest, FundingId, OrderId, SessionId, Thumbprint, UploadId, WorkId},
+    ledger::LedgerId,
+    money::{Msat, Rate},
+    terms::{Terms, Use},
+    work::WorkState,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{jose::Jwk, quote::QuotedRate};
+
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+    )*};
+}
+
+shapes! {
+    /// A signed command.
+    CommandIn {
+        /// The JWS.
+        command: String,
+    }
+    /// An empty body.
+    Empty {}
+    /// What the issuer says about a work.
+    Record {
+        /// The work.
+        work: WorkId,
+        /// Where it stands.
+        state: WorkState,
+        /// Who made it.
+        creator: Jwk,
+        /// Title.
+        title: String,
+        /// Of the plaintext.
+        media_type: String,
+        /// Terms now.
+        terms: Terms,
+        /// Their digest.
+        terms_digest: Digest,
+        /// Newest published version; 0 in a draft.
+        version: u32,
+        /// Published versions.
+        versions: Vec<VersionRecord>,
+        /// Which money it sells for.
+        ledger: LedgerId,
+    }
+    /// What the issuer says about a version.
+    VersionRecord {
+        /// Number, from 1.
+        version: u32,
+        /// SHA-256 of the manifest.
+        manifest_digest: Digest,
+        /// Bytes of the packed file.
+        size: u64,
+        /// File name of the plaintext.
+        name: String,
+        /// Of the plaintext.
+        media_type: String,
+        /// For Media Source Extensions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mse: Option<String>,
+        /// What it was packed for.
+        #[serde(rename = "use")]
+        usage: Use,
+        /// Where the packed file lies.
+        url: String,
+        /// Thumbprint of the manifest's signer.
+        signer: Thumbprint,
+    }
+    /// A new upload.
+    UploadOut {
+        /// Its id.
+        upload: UploadId,
+        /// The object's key.
+        key: String,
+        /// Bytes of each part but the last.
+        part_size: u64,
+        /// Number of parts.
+        parts: u32,
+        /// Bytes of the whole.
+        size: u64,
+        /// Unix seconds until which it may be signed.
+        expires: u64,
+    }
+    /// Uppy's `PresignableRequest`, plus nothing.
+    SignIn {
+        /// `PUT`, `POST`, `DELETE` or `GET`.
+        method: String,
+        /// The object's key.
+        key: String,
+        /// S3's id of the multipart upload.
+        #[serde(rename = "uploadId", default)]
+        upload_id: Option<String>,
+        /// From 1.
+        #[serde(rename = "partNumber", default)]
+        part_number: Option<u32>,
+        /// Of the object.
+        #[serde(rename = "contentType", default)]
+        content_type: Option<String>,
+    }
+    /// Where to send it.
+    SignOut {
+        /// Presigned.
+        url: String,
+        /// The object's key, on create.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        key: Option<String>,
+        /// Headers that were signed and must be sent exactly so. `Content-Length` of a part is
+        /// signed too, but every client sends it by itself and browsers let nobody set it.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        headers: BTreeMap<String, String>,
+    }
+    /// The key was taken in.
+    IntakeOut {
+        /// The work.
+        work: WorkId,
+        /// The version.
+        version: u32,
+        /// Always true.
+        stored: bool,
+    }
+    /// Asks for a price.
+    QuoteIn {
+        /// The work.
+        work: WorkId,
+        /// What the buyer offers, where the terms let them pay more.
+        #[serde(default)]
+        usd_micros: Option<u64>,
+    }
+    /// A price, held for some minutes.
+    QuoteOut {
+        /// The token to put in the order.
+        quote: String,
+        /// The work.
+        work: WorkId,
+        /// Its version.
+        version: u32,
+        /// Its title.
+        title: String,
+        /// Its terms.
+        terms: Terms,
+        /// Their digest.
+        terms_digest: Digest,
+        /// Millionths of a dollar.
+        usd_micros: u64,
+        /// Millisatoshi.
+        msat: Msat,
+        /// Which money.
+        ledger: LedgerId,
+        /// The rate.
+        rate: RateOut,
+        /// Unix seconds.
+        expires: u64,
+    }
+    /// A rate as shown.
+    RateOut {
+        /// Millionths of a dollar for a bitcoin.
+        usd_micros_per_btc: u64,
+        /// When it was true.
+        time: u64,
+        /// Where it comes from.
+        source: String,
+    }
+    /// A signed order.
+    OrderIn {
+        /// The JWS.
+        order: String,
+        /// Whether the receipt is left for the key it is for, to be polled with
+        /// `GET /v1/orders/{order}`; `true` unless said otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pickup: Option<bool>,
+    }
+    /// What became of an order.
+    OrderOut {
+        /// Where it stands.
+        status: OrderStatus,
+        /// Whether this very order was posted before.
+        replayed: bool,
+        /// Whether the work was owned already, so that nothing was paid.
+        owned: bool,
+        /// Its id.
+        order: OrderId,
+        /// The receipt.
+        receipt: String,
+    }
+    /// What is known of an order.
+    OrderSeen {
+        /// Where it stands.
+        status: OrderStatus,
+        /// The receipt, once posted.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        receipt: Option<String>,
+    }
+    /// A content key.
+    KeyOut {
+        /// The work.
+        work: WorkId,
+        /// The version bought.
+        version: u32,
+        /// 32 bytes, base64url.
+        content_key: String,
+    }
+    /// A streaming session.
+    SessionOut {
+        /// Its id.
+        session: SessionId,
+        /// For the first window.
+        capability: String,
+        /// When that ends, Unix seconds.
+        expires: u64,
+        /// How many windows the work has at most.
+        windows: u32,
+        /// Milliseconds of a window.
+        window_ms: u64,
+        /// What may be opened.
+        allowance: Allowance,
+    }
+    /// A window's key.
+    WindowOut {
+        /// Its index.
+        window: u32,
+        /// 32 bytes, base64url.
+        key: String,
+        /// For the next one.
+        capability: String,
+        /// When that ends, Unix seconds.
+        expires: u64,
+        /// What may be opened.
+        allowance: Allowance,
+    }
+    /// A delegation to keep.
+    DelegationIn {
+        /// The JWS.
+        delegation: String,
+    }
+    /// It is kept.
+    DelegationOut {
+        /// The account.
+        account: AccountId,
+        /// The key's thumbprint.
+        key: Thumbprint,
+        /// Unix seconds.
+        expires: u64,
+    }
+    /// An account as its owner sees it.
+    AccountOut {
+        /// The account.
+        account: AccountId,
+        /// Which money.
+        ledger: LedgerId,
+        /// Whether test money can be had here.
+        test_money: bool,
+        /// What may be spent.
+        balance_msat: Msat,
+        /// What is reserved.
+        pending_msat: Msat,
+        /// Sales posted but not yet settled into the balance, as far as known here.
+        incoming_msat: Msat,
+        /// The rate, if there is one.
+        rate: Option<RateOut>,
+    }
+    /// Some purchases, newest first.
+    PurchasesOut {
+        /// At most 50.
+        purchases: Vec<PurchaseOut>,
+        /// Where to go on: `?after=`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        next: Option<String>,
+    }
+    /// A purchase.
+    PurchaseOut {
+        /// The order.
+        order: OrderId,
+        /// The work.
+        work: WorkId,
+        /// The version bought.
+        version: u32,
+        /// Its title then.
+        title: String,
+        /// What may be done.
+        #[serde(rename = "use")]
+        usage: Use,
+        /// Millionths of a dollar.
+        usd_micros: u64,
+        /// Millisatoshi.
+        msat: Msat,
+        /// Unix seconds.
+        time: u64,
+    }
+    /// Asks for test money.
+    TestMoneyIn {
+        /// The client's id, so that a retry is harmless.
+        id: FundingId,
+        /// How much.
+        msat: Msat,
+    }
+    /// Test money was credited.
+    TestMoneyOut {
+        /// What may be spent now.
+        balance_msat: Msat,
+        /// Whether this id was credited before.
+        replayed: bool,
+    }
+    /// What pages of this issuer need to know.
+    ConfigOut {
+        /// The public origin.
+        issuer: String,
+        /// The wallet origin.
+        wallet: String,
+        /// Which money it sells for.
+        ledger: LedgerId,
+        /// Whether test money can be had here.
+        test_money: bool,
+        /// The operator's share, hundredths of a percent.
+        fee_bps: u64,
+    }
+    /// Done.
+    Done {
+        /// Always true.
+        done: bool,
+    }
+}
+
+/// Where an order stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Nobody has sent it yet.
+    Waiting,
+    /// Sent, not decided: ask again.
+    Pending,
+    /// Posted.
+    Posted,
+}
+
+impl From<&Rate> for RateOut {
+    fn from(rate: &Rate) -> Self {
+        Self {
+            usd_micros_per_btc: rate.usd_micros_per_btc,
+            time: rate.time,
+            source: rate.source.clone(),
+        }
+    }
+}
+
+impl From<&Rate> for QuotedRate {
+    fn from(rate: &Rate) -> Self {
+        Self {
+            usd_micros_per_btc: rate.usd_micros_per_btc,
+            time: rate.time,
+        }
+    }
+}

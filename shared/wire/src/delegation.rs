@@ -1,0 +1,76 @@
+//! Delegations: the root key lets another key act for its account.
+
+use satchel_domain::{id::AccountId, ledger, money::Msat};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ApiError, ErrorCode, Result,
+    jose::{self, Jwk, Names},
+};
+
+/// `typ` of a delegation.
+pub const TYP: &str = "satchel-delegation+jws";
+
+/// What a delegated key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Sign orders; take test money.
+    Spend,
+    /// Read balance and purchases.
+    Read,
+}
+
+/// The payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delegation {
+    /// The issuer.
+    pub aud: String,
+    /// Thumbprint of `root`.
+    pub account: AccountId,
+    /// The root key, which signs.
+    pub root: Jwk,
+    /// The key that may act.
+    pub key: Jwk,
+    /// What it may do.
+    pub scope: Vec<Scope>,
+    /// Most that one order may cost.
+    pub max_order_msat: Option<Msat>,
+    /// The account's epoch.
+    pub epoch: u64,
+    /// Unix seconds.
+    pub iat: u64,
+    /// Unix seconds.
+    pub exp: u64,
+}
+
+/// Verifies a delegation: signed by the key whose thumbprint is the account.
+pub fn verify(token: &str, issuer: &str) -> Result<Delegation> {
+    let unverified = jose::read::<Delegation>(token, TYP, Names::Nobody)?;
+    let root = unverified.claims.root.key()?;
+    let claims = unverified.verify(&root)?;
+    jose::check_audience(&claims.aud, issuer)?;
+    if claims.account.as_str() != root.jkt() {
+        return Err(ApiError::new(
+            ErrorCode::WrongKey,
+            "the account is not that of this root key",
+        ));
+    }
+    claims.key.key()?;
+    Ok(claims)
+}
+
+impl Delegation {
+    /// As the ledger keeps it.
+    #[must_use]
+    pub fn kept(&self) -> ledger::Delegation {
+        ledger::Delegation {
+            epoch: self.epoch,
+            expires: self.exp,
+            spend: self.scope.contains(&Scope::Spend),
+            read: self.scope.contains(&Scope::Read),
+            max_order: self.max_order_msat,
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Errors as the outside sees them: RFC 9457 problem details with a stable `code`.
+
+use satchel_domain::{ledger::Reject, money::OutOfRange, work::WorkState};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A result whose error can be answered to a client.
+pub type Result<T> = std::result::Result<T, ApiError>;
+
+macro_rules! codes {
+    ($($variant:ident = $code:literal, $status:literal, $title:literal, $next:literal;)*) => {
+        /// Every code of docs/API.md §4. Codes are never renamed.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// All of them, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// One sentence for a person.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// What to do next; empty where there is nothing to do.
+            #[must_use]
+            pub const fn next(self) -> &'static str {
+                match self { $(Self::$variant => $next,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Malformed = "malformed", 400, "The request is not of the documented shape.", "Compare it with docs/API.md.";
+    QuoteInvalid = "quote_invalid", 400, "This quote was altered or is for something else.", "Ask for a new quote.";
+    BadSignature = "bad_signature", 401, "The signature does not verify.", "Sign it again with the right key.";
+    ProofRequired = "proof_required", 401, "A proof of possession is needed.", "Send a DPoP header (RFC 9449).";
+    ProofInvalid = "proof_invalid", 401, "The proof of possession is not for this request.", "Make a new proof; check your clock.";
+    ReceiptInvalid = "receipt_invalid", 401, "This is not a receipt of this issuer.", "Use the receipt as it was issued.";
+    CapabilityInvalid = "capability_invalid", 401, "This capability is not for this session.", "Open a new session.";
+    CapabilityExpired = "capability_expired", 401, "This capability has expired.", "Open a new session.";
+    InsufficientBalance = "insufficient_balance", 402, "There is not enough in the wallet.", "Add money, then approve again.";
+    WrongKey = "wrong_key", 403, "This key may not act here.", "Use the key this was issued for.";
+    DelegationExpired = "delegation_expired", 403, "This device's permission has ended.", "Open the wallet and sign in again.";
+    ScopeMissing = "scope_missing", 403, "This key is not allowed to do that.", "Ask the wallet for a wider permission.";
+    CapExceeded = "cap_exceeded", 403, "This is more than this key may spend.", "Approve it in the wallet.";
+    NotEntitled = "not_entitled", 403, "There is no purchase behind this receipt.", "Buy the work first.";
+    StreamingOnly = "streaming_only", 403, "This work can be played, not downloaded.", "Open a streaming session.";
+    NotFound = "not_found", 404, "There is nothing here.", "Check the address.";
+    UnknownWork = "unknown_work", 404, "There is no such work.", "Check the link.";
+    UnknownUpload = "unknown_upload", 404, "There is no such upload.", "Begin a new upload.";
+    UnknownAccount = "unknown_account", 404, "There is no such account.", "Open the wallet once.";
+    MethodNotAllowed = "method_not_allowed", 405, "This method is not allowed here.", "";
+    OrderConflict = "order_conflict", 409, "This order id was used for something else.", "Make a new order id.";
+    OrderExpired = "order_expired", 409, "This order has expired.", "Sign a new order.";
+    QuoteExpired = "quote_expired", 409, "The price was only held for a few minutes.", "Ask for a new quote.";
+    WorkConflict = "work_conflict", 409, "This work was registered differently.", "Make a new work.";
+    NotReady = "not_ready", 409, "The work's bytes or its key are still missing.", "Finish the upload, then publish.";
+    NotPublished = "not_published", 409, "This work is not on sale yet.", "Come back later.";
+    NotStreaming = "not_streaming", 409, "This work is downloaded, not streamed.", "Ask for its key.";
+    OwnWork = "own_work", 409, "This is your own work.", "You need not buy it.";
+    SessionEnded = "session_ended", 410, "This session has ended.", "Open a new session.";
+    WorkUnpublished = "work_unpublished", 410, "The creator has withdrawn this work.", "";
+    BodyTooLarge = "body_too_large", 413, "The request is too large.", "Send less.";
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be JSON.", "Send Content-Type: application/json.";
+    RangeNotSatisfiable = "range_not_satisfiable", 416, "The file has no such bytes.", "Ask for bytes within the file.";
+    MisdirectedRequest = "misdirected_request", 421, "This host is not served here.", "Use the address of the issuer.";
+    WindowLimit = "window_limit", 429, "Too far ahead of what may be played by now.", "Wait, then ask again.";
+    TooMany = "too_many", 429, "Too many requests.", "Wait, then ask again.";
+    WorkTakenDown = "work_taken_down", 451, "This work was taken down after a notice.", "";
+    Internal = "internal", 500, "Something went wrong on our side.", "Try again; nothing was charged twice.";
+    RateStale = "rate_stale", 503, "There is no fresh exchange rate.", "Try again in a few minutes.";
+    Unavailable = "unavailable", 503, "A part of the service is not answering.", "Try again; nothing was lost.";
+}
+
+/// An error on its way to a client: a code and what helps to understand it. Never a secret.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiError {
+    /// The stable code.
+    pub code: ErrorCode,
+    /// What exactly, in plain words.
+    pub detail: Option<String>,
+    /// Seconds after which to try again.
+    pub retry_after_s: Option<u64>,
+    /// Further members of the problem document.
+    pub extra: Map<String, Value>,
+}
+
+impl ApiError {
+    /// An error with a detail.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::from(code)
+        }
+    }
+
+    /// With one more member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With a time to wait.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The problem document.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem {
+            kind: format!("urn:satchel:problem:{}", self.code.as_str()),
+            title: self.code.title().to_owned(),
+            status: self.code.status(),
+            code: self.code.as_str().to_owned(),
+            detail: self.detail.clone(),
+            next: Some(self.code.next().to_owned()).filter(|next| !next.is_empty()),
+            retry_after_s: self.retry_after_s,
+            extra: self.extra.clone(),
+        }
+    }
+}
+
+impl From<ErrorCode> for ApiError {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            detail: None,
+            retry_after_s: None,
+            extra: Map::new(),
+        }
+    }
+}
+
+/// `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:satchel:problem:CODE`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// One sentence for a person.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Stable name.
+    pub code: String,
+    /// What exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Seconds to wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+    /// Members of this code.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl From<Problem> for ApiError {
+    /// An answer of another worker, passed on. A code this build does not know becomes `unavailable`.
+    fn from(problem: Problem) -> Self {
+        let known = ErrorCode::ALL
+            .iter()
+            .find(|code| code.as_str() == problem.code);
+        Self {
+            code: known.copied().unwrap_or(ErrorCode::Unavailable),
+            detail: problem.detail,
+            retry_after_s: problem.retry_after_s,
+            extra: problem.extra,
+        }
+    }
+}
+
+impl From<OutOfRange> for ApiError {
+    fn from(_: OutOfRange) -> Self {
+        Self::new(ErrorCode::Malformed, "an amount is out of range")
+    }
+}
+
+/// The error for a work in a state in which it can't be bought or opened.
+#[must_use]
+pub fn state_error(state: WorkState) -> ErrorCode {
+    match state {
+        WorkState::Draft | WorkState::Published => ErrorCode::NotPublished,
+        WorkState::Unpublished => ErrorCode::WorkUnpublished,
+        WorkState::TakenDown => ErrorCode::WorkTakenDown,
+    }
+}
+
+impl From<Reject> for ApiError {
+    fn from(reject: Reject) -> Self {
+        match reject {
+            Reject::OrderConflict(member) => Self::new(
+                ErrorCode::OrderConflict,
+                format!("{member} is not as before"),
+            )
+            .with("member", member),
+            Reject::WrongKey => ErrorCode::WrongKey.into(),
+            Reject::DelegationExpired => ErrorCode::DelegationExpired.into(),
+            Reject::ScopeMissing => ErrorCode::ScopeMissing.into(),
+            Reject::UnknownWork => ErrorCode::UnknownWork.into(),
+            Reject::OwnWork => ErrorCode::OwnWork.into(),
+            Reject::NotOnSale(state) => state_error(state).into(),
+            Reject::OrderExpired => ErrorCode::OrderExpired.into(),
+            Reject::QuoteInvalid => ErrorCode::QuoteInvalid.into(),
+            Reject::QuoteExpired => ErrorCode::QuoteExpired.into(),
+            Reject::CapExceeded => ErrorCode::CapExceeded.into(),
+            Reject::InsufficientBalance { available, needed } => Self::new(
+                ErrorCode::InsufficientBalance,
+                format!(
+                    "{} msat are missing",
+                    needed.get().saturating_sub(available.get())
+                ),
+            )
+            .with("balance_msat", available.get())
+            .with("needed_msat", needed.get()),
+            Reject::OutOfRange => OutOfRange.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_survives_the_way_through_another_worker() {
+        let error = ApiError::from(Reject::InsufficientBalance {
+            available: satchel_domain::money::Msat::new(5).unwrap(),
+            needed: satchel_domain::money::Msat::new(7).unwrap(),
+        });
+        let text = serde_json::to_string(&error.problem()).unwrap();
+        let back: Problem = serde_json::from_str(&text).unwrap();
+        assert_eq!(ApiError::from(back), error);
+        assert!(text.contains(r#""code":"insufficient_balance""#), "{text}");
+    }
+
+    #[test]
+    fn every_code_is_in_the_documented_table_with_its_status() {
+        let table = include_str!("../../../docs/API.md");
+        for code in ErrorCode::ALL {
+            let row = table
+                .lines()
+                .find(|l| l.starts_with("| `") && l.contains(&format!("`{}`", code.as_str())))
+                .unwrap_or_else(|| panic!("{} is not documented", code.as_str()));
+            assert!(row.contains(&code.status().to_string()), "{row}");
+        }
+    }
+}
