@@ -1,0 +1,720 @@
+//! `Account`: one balance, its transfers, its delegated keys.
+//!
+//! A `transfers` row is journal, entitlement and outbox entry at once. What is not yet delivered is
+//! listed in the account's own row, so that an order writes two rows and an alarm and nothing else.
+
+use std::cell::Cell;
+
+use satchel_crypto::Key32;
+use satchel_domain::{
+    id::{OrderId, Thumbprint},
+    ledger::{self, Balances, Decision, Facts, LedgerId},
+    money::Msat,
+};
+use satchel_edge::{
+    Call, Row, Settings, Sql, Value, Write, commit, internal, json, now_ms, now_s, object, random,
+    rearm, serve_object,
+};
+use satchel_wire::{
+    ApiError, ErrorCode, Result,
+    api::{DelegationOut, Done, PurchaseOut, PurchasesOut, TestMoneyOut},
+    delegation::Delegation,
+    internal::{AccountOrder, Credit, Fold, Fund, OrderFound, OrderedWork, Posted, Transfer},
+    order::{self, Order},
+    quote::Quote,
+};
+use serde::{Deserialize, Serialize};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use crate::book::{self, Entry, ID_BYTES, Kind, OutCredit};
+
+const SCHEMA: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS account (
+        id INTEGER PRIMARY KEY CHECK (id = 0),
+        debits_pending INTEGER NOT NULL CHECK (debits_pending >= 0),
+        debits_posted INTEGER NOT NULL CHECK (debits_posted >= 0),
+        credits_pending INTEGER NOT NULL CHECK (credits_pending >= 0),
+        credits_posted INTEGER NOT NULL CHECK (credits_posted <= 9007199254740991),
+        epoch INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        registered INTEGER NOT NULL,
+        outbox BLOB NOT NULL,
+        CHECK (debits_pending + debits_posted <= credits_posted))",
+    "CREATE TABLE IF NOT EXISTS transfers (
+        key BLOB PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        msat INTEGER NOT NULL,
+        time INTEGER NOT NULL,
+        body TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS delegations (
+        key TEXT PRIMARY KEY,
+        x TEXT NOT NULL,
+        expires INTEGER NOT NULL,
+        body TEXT NOT NULL) WITHOUT ROWID",
+];
+
+/// Milliseconds before undelivered credits are tried again; doubled with each failure.
+const RETRY_MS: u64 = 500;
+const MAX_RETRY_MS: u64 = 30_000;
+
+/// What the entry may see of an account.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) balances: Balances,
+}
+
+/// The account's row.
+struct Head {
+    balances: Balances,
+    epoch: u64,
+    seq: u64,
+    registered: bool,
+    outbox: Vec<u8>,
+}
+
+impl Head {
+    /// The number of the row written along with this head.
+    fn next(&self) -> u64 {
+        self.seq.saturating_add(1)
+    }
+
+    /// Writes it back under the next number, provided that nobody else wrote in between.
+    fn write(self, exists: bool) -> Write {
+        let b = self.balances;
+        let seq = self.next();
+        let values = vec![
+            Value::Int(b.debits_pending.get()),
+            Value::Int(b.debits_posted.get()),
+            Value::Int(b.credits_pending.get()),
+            Value::Int(b.credits_posted.get()),
+            Value::Int(self.epoch),
+            Value::Int(seq),
+            Value::Int(u64::from(self.registered)),
+            Value::Blob(self.outbox),
+        ];
+        if exists {
+            let values = [values, vec![Value::Int(self.seq)]].concat();
+            Write::guarded(
+                "UPDATE account SET debits_pending=?, debits_posted=?, credits_pending=?,
+                 credits_posted=?, epoch=?, seq=?, registered=?, outbox=? WHERE id = 0 AND seq = ?",
+                values,
+            )
+        } else {
+            Write::guarded(
+                "INSERT INTO account VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+        }
+    }
+}
+
+/// The object.
+#[durable_object]
+pub struct Account {
+    state: State,
+    env: Env,
+    sql: Sql,
+    /// Failed deliveries in a row: only paces retries, so memory is enough.
+    failures: Cell<u32>,
+}
+
+impl DurableObject for Account {
+    fn new(state: State, env: Env) -> Self {
+        let sql = Sql::of(&state);
+        for statement in SCHEMA {
+            // A failure is logged; every later statement would fail and be answered `internal`.
+            let _ = sql.run(statement, vec![]);
+        }
+        Self {
+            state,
+            env,
+            sql,
+            failures: Cell::new(0),
+        }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        serve_object(request, |mut call| async move {
+            let method = call.method().to_owned();
+            let segments: Vec<String> = call.segments().into_iter().map(Into::into).collect();
+            let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+            match (method.as_str(), &segments[..]) {
+                ("POST", ["order"]) => self.order(&call.json::<AccountOrder>().await?).await,
+                ("GET", ["order", order]) => self.find(order),
+                ("POST", ["delegations"]) => self.delegate(&call.json::<Delegation>().await?).await,
+                ("GET", ["account", key]) => self.look(key),
+                ("GET", ["purchases", key, after]) => self.purchases(key, after),
+                ("POST", ["fund", account]) => {
+                    self.fund(account, &call.json::<Fund>().await?).await
+                }
+                ("POST", ["fold", account]) => {
+                    self.fold(account, &call.json::<Fold>().await?).await
+                }
+                _ => Err(Call::refuse(&call, &[])),
+            }
+        })
+        .await
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        // An alarm that throws seven times is gone for good: every error is caught and re-armed.
+        if let Err(error) = self.deliver().await {
+            let failures = self.failures.get().saturating_add(1);
+            self.failures.set(failures);
+            let jitter = random::<1>().map_or(0, |[byte]| u64::from(byte));
+            let wait = RETRY_MS
+                .saturating_mul(1 << failures.min(6))
+                .min(MAX_RETRY_MS);
+            worker::console_warn!(
+                "{}",
+                serde_json::json!({ "level": "warn", "delivery": error.code.as_str(), "wait_ms": wait })
+            );
+            let at = now_ms().saturating_add(wait).saturating_add(jitter);
+            if let Err(error) = rearm(&self.state, at).await {
+                // Throwing makes the runtime itself try again.
+                return Err(worker::Error::from(error.code.as_str()));
+            }
+        } else {
+            self.failures.set(0);
+        }
+        Response::empty()
+    }
+}
+
+impl Account {
+    fn head(&self) -> Result<Option<Head>> {
+        let row = self.sql.row(
+            "SELECT debits_pending, debits_posted, credits_pending, credits_posted,
+             epoch, seq, registered, outbox FROM account",
+            vec![],
+        )?;
+        let Some(row) = row else { return Ok(None) };
+        let msat = |i| row.int(i).and_then(|n| Msat::new(n).map_err(Into::into));
+        Ok(Some(Head {
+            balances: Balances {
+                debits_pending: msat(0)?,
+                debits_posted: msat(1)?,
+                credits_pending: msat(2)?,
+                credits_posted: msat(3)?,
+            },
+            epoch: row.int(4)?,
+            seq: row.int(5)?,
+            registered: row.int(6)? == 1,
+            outbox: row.blob(7)?.to_vec(),
+        }))
+    }
+
+    fn head_or_new(&self) -> Result<(Head, bool)> {
+        Ok(self.head()?.map_or_else(
+            || {
+                let outbox = Vec::new();
+                let balances = Balances::default();
+                (
+                    Head {
+                        balances,
+                        epoch: 0,
+                        seq: 0,
+                        registered: false,
+                        outbox,
+                    },
+                    false,
+                )
+            },
+            |head| (head, true),
+        ))
+    }
+
+    fn delegation(&self, key: &str) -> Result<Option<ledger::Delegation>> {
+        let row = self.sql.row(
+            "SELECT body FROM delegations WHERE key = ?",
+            vec![Value::from(key)],
+        )?;
+        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
+            .transpose()
+    }
+
+    /// Whether `key` may do what `scope` asks.
+    fn allowed(&self, key: &str, scope: fn(&ledger::Delegation) -> bool) -> Result<()> {
+        let epoch = self.head()?.map_or(0, |head| head.epoch);
+        let delegation = self.delegation(key)?.ok_or(ErrorCode::WrongKey)?;
+        delegation.check(epoch, now_s())?;
+        if scope(&delegation) {
+            Ok(())
+        } else {
+            Err(ErrorCode::ScopeMissing.into())
+        }
+    }
+
+    fn entry(&self, key: Vec<u8>) -> Result<Option<Entry>> {
+        let row = self.sql.row(
+            "SELECT body FROM transfers WHERE key = ?",
+            vec![Value::Blob(key)],
+        )?;
+        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
+            .transpose()
+    }
+
+    /// The first purchase of a work, if it is owned.
+    fn owned(&self, order: &Order) -> Result<Option<Entry>> {
+        let (low, high) = book::work_range(&order.work);
+        let rows = self.sql.rows(
+            "SELECT body FROM transfers WHERE key >= ? AND key < ? AND kind = ?",
+            vec![
+                Value::Blob(low),
+                Value::Blob(high),
+                Value::Int(Kind::Purchase as u64),
+            ],
+        )?;
+        for row in rows {
+            let entry: Entry = serde_json::from_str(row.text(0)?).map_err(internal)?;
+            // The tag is 8 bytes of a hash: the whole id decides.
+            if entry.transfer.agreement.work == order.work {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn delegate(&self, delegation: &Delegation) -> Result<Response> {
+        let key = delegation.key.key()?.jkt();
+        let kept = delegation.kept();
+        let (head, _) = self.head_or_new()?;
+        kept.check(head.epoch, now_s())?;
+        let count = self.sql.row(
+            "SELECT count(*) FROM delegations WHERE expires > ? AND key <> ?",
+            vec![Value::Int(now_s()), Value::from(key.as_str())],
+        )?;
+        if count.map_or(Ok(0), |row| row.int(0))? >= book::MAX_DELEGATIONS {
+            return Err(ApiError::new(
+                ErrorCode::TooMany,
+                "this account has 64 keys already",
+            ));
+        }
+        let body = serde_json::to_string(&kept).map_err(internal)?;
+        let writes = vec![
+            // Ended ones are kept for a while: a retry of what they signed must still verify.
+            Write::new(
+                "DELETE FROM delegations WHERE expires <= ?",
+                vec![Value::Int(now_s().saturating_sub(book::EPOCH_S))],
+            ),
+            Write::new(
+                "INSERT OR REPLACE INTO delegations VALUES (?, ?, ?, ?)",
+                vec![
+                    Value::from(key.as_str()),
+                    Value::from(delegation.key.x.as_str()),
+                    Value::Int(kept.expires),
+                    Value::Text(body),
+                ],
+            ),
+        ];
+        commit(&self.state, writes, None).await?;
+        json(&DelegationOut {
+            account: delegation.account.clone(),
+            key: Thumbprint::parse(&key).map_err(internal)?,
+            expires: kept.expires,
+        })
+    }
+
+    fn look(&self, key: &str) -> Result<Response> {
+        self.allowed(key, |d| d.read)?;
+        let balances = self
+            .head()?
+            .map_or_else(Balances::default, |head| head.balances);
+        json(&Seen { balances })
+    }
+
+    fn purchases(&self, key: &str, after: &str) -> Result<Response> {
+        self.allowed(key, |d| d.read)?;
+        let after: u64 = after.parse().map_err(internal)?;
+        let rows = self.sql.rows(
+            "SELECT seq, body FROM transfers WHERE kind = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+            vec![
+                Value::Int(Kind::Purchase as u64),
+                Value::Int(after),
+                Value::Int(book::PAGE),
+            ],
+        )?;
+        let full = rows.len() as u64 == book::PAGE;
+        let last = rows.last().map(|row| row.int(0)).transpose()?;
+        let purchases = rows.iter().map(purchase).collect::<Result<Vec<_>>>()?;
+        let next = last.filter(|_| full).map(|seq| seq.to_string());
+        json(&PurchasesOut { purchases, next })
+    }
+
+    fn find(&self, order: &str) -> Result<Response> {
+        let order = OrderId::parse(order).map_err(internal)?;
+        let entry = self.entry(book::order_key(&order)?)?;
+        json(&OrderFound {
+            transfer: entry.map(|entry| entry.transfer),
+        })
+    }
+
+    /// Verifies and decides an order, then writes it: no `await` between the facts and the write.
+    async fn order(&self, ordered: &AccountOrder) -> Result<Response> {
+        let settings = Settings::of(&self.env);
+        let (issuer, now) = (settings.issuer()?, now_s());
+        let unverified = order::read(&ordered.order)?;
+        let signer = unverified.header.kid.clone().unwrap_or_default();
+        let public = self.signer_key(&signer)?;
+        let order = match public {
+            Some(key) => unverified.verify(&key)?,
+            // Nobody delegated this key: there is nothing to verify it with.
+            None => return Err(ErrorCode::WrongKey.into()),
+        };
+        order.check_shape(&issuer, now)?;
+        let agreement = order.agreement();
+        let key = book::order_key(&order.order)?;
+        let known = self.entry(key.clone())?;
+        let owned = self.owned(&order)?;
+        if known.is_none() {
+            order.check_tag()?;
+        }
+        let (head, exists) = self.head_or_new()?;
+        let delegation = self.delegation(&signer)?;
+        let quote = Quote::verify(&order.quote, &settings.key("QUOTE_KEY")?, &issuer).ok();
+        let quoted = quote.as_ref().map(Quote::quoted);
+        let facts = Facts {
+            known: known.as_ref().map(|entry| &entry.transfer.agreement),
+            delegation: delegation.as_ref(),
+            epoch: head.epoch,
+            owned: owned.is_some(),
+            work: ordered.work.as_ref().map(|work| &work.offer),
+            quote: quoted.as_ref(),
+            order_expires: order.exp,
+            ledger: self.ledger_id()?,
+            balances: head.balances,
+            fee_bps: settings.number("FEE_BPS")?,
+            now_s: now,
+        };
+        match ledger::decide(&agreement, &facts)? {
+            Decision::Replay => {
+                let entry = known.ok_or_else(|| internal("a replay without a transfer"))?;
+                let owned = entry.credit.is_none();
+                json(&Posted {
+                    transfer: entry.transfer,
+                    replayed: true,
+                    owned,
+                })
+            }
+            Decision::Reissue => {
+                let first = owned.ok_or_else(|| internal("owned without a transfer"))?;
+                let transfer = Transfer {
+                    agreement: ledger::Agreement {
+                        // What was really paid and for which version stays what it was.
+                        version: first.transfer.agreement.version,
+                        terms_digest: first.transfer.agreement.terms_digest.clone(),
+                        usd_micros: first.transfer.agreement.usd_micros,
+                        msat: first.transfer.agreement.msat,
+                        ..agreement
+                    },
+                    time: now,
+                    ..first.transfer
+                };
+                let entry = Entry {
+                    transfer,
+                    credit: None,
+                };
+                let row = transfer_row(key, Kind::Reissue, head.next(), 0, now, &entry)?;
+                commit(&self.state, vec![head.write(exists), row], None).await?;
+                json(&Posted {
+                    transfer: entry.transfer,
+                    replayed: false,
+                    owned: true,
+                })
+            }
+            Decision::Post { balances, fee } => {
+                let work = ordered.work.as_ref().ok_or(ErrorCode::UnknownWork)?;
+                let quote = quote.ok_or(ErrorCode::QuoteInvalid)?;
+                let sale = Sale {
+                    agreement,
+                    work,
+                    quote: &quote,
+                    fee,
+                };
+                let posted = self.post(key, head, exists, balances, sale).await?;
+                json(&posted)
+            }
+        }
+    }
+
+    async fn post(
+        &self,
+        key: Vec<u8>,
+        head: Head,
+        exists: bool,
+        balances: Balances,
+        sale: Sale<'_>,
+    ) -> Result<Posted> {
+        let Sale {
+            agreement,
+            work,
+            quote,
+            fee,
+        } = sale;
+        if head.outbox.len() >= book::MAX_OUTBOX.saturating_mul(ID_BYTES) {
+            return Err(ApiError::new(
+                ErrorCode::Unavailable,
+                "too many sales under way",
+            ));
+        }
+        let settings = Settings::of(&self.env);
+        let handle_key: Key32 = settings.key("HANDLE_KEY")?;
+        let slots = settings
+            .optional("INBOX_SLOTS")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(1);
+        let now = now_s();
+        let transfer = Transfer {
+            handle: book::purchase_handle(&handle_key, &agreement.account, &agreement.order)?,
+            time: now,
+            manifest_digest: work
+                .manifest_digest
+                .clone()
+                .ok_or(ErrorCode::QuoteInvalid)?,
+            usage: work.usage,
+            rate: quote.rate.clone(),
+            title: work.title.clone(),
+            agreement,
+        };
+        let credit = Credit {
+            payee: work.offer.payee.clone(),
+            order: transfer.agreement.order.clone(),
+            gross: transfer.agreement.msat,
+            fee,
+            time: now,
+        };
+        let inbox = book::inbox_name(&credit.payee, now, &credit.order, slots);
+        let entry = Entry {
+            transfer,
+            credit: Some(OutCredit { inbox, credit }),
+        };
+        let mut outbox = head.outbox.clone();
+        outbox.extend_from_slice(key.get(1..).unwrap_or_default());
+        let msat = entry.transfer.agreement.msat.get();
+        let row = transfer_row(key, Kind::Purchase, head.next(), msat, now, &entry)?;
+        let head = Head {
+            balances,
+            outbox,
+            ..head
+        };
+        commit(&self.state, vec![head.write(exists), row], Some(now_ms())).await?;
+        Ok(Posted {
+            transfer: entry.transfer,
+            replayed: false,
+            owned: false,
+        })
+    }
+
+    /// The public key of a thumbprint, as its delegation kept it.
+    fn signer_key(&self, kid: &str) -> Result<Option<satchel_crypto::ed25519::PublicKey>> {
+        let row = self.sql.row(
+            "SELECT x FROM delegations WHERE key = ?",
+            vec![Value::from(kid)],
+        );
+        let Some(row) = row? else { return Ok(None) };
+        satchel_crypto::ed25519::PublicKey::from_b64(row.text(0)?)
+            .map(Some)
+            .map_err(|_| internal("a kept key is not a key"))
+    }
+
+    fn ledger_id(&self) -> Result<LedgerId> {
+        match Settings::of(&self.env).var("LEDGER_ID")?.as_str() {
+            "live" => Ok(LedgerId::Live),
+            "test" => Ok(LedgerId::Test),
+            _ => Err(internal("LEDGER_ID is neither live nor test")),
+        }
+    }
+
+    async fn fund(&self, account: &str, fund: &Fund) -> Result<Response> {
+        self.allowed(fund.key.as_str(), |d| d.spend)?;
+        let key = book::other_key(Kind::Fund, &fund.id);
+        if let Some(row) = self.row_of(&key)? {
+            if row.int(0)? != fund.msat.get() {
+                return Err(ApiError::new(
+                    ErrorCode::OrderConflict,
+                    "msat is not as before",
+                ));
+            }
+            let balance = self.head_or_new()?.0.balances.available()?;
+            return json(&TestMoneyOut {
+                balance_msat: balance,
+                replayed: true,
+            });
+        }
+        let balance_msat = self
+            .credit(account, Kind::Fund, key, fund.msat, "{}".into())
+            .await?;
+        json(&TestMoneyOut {
+            balance_msat,
+            replayed: false,
+        })
+    }
+
+    async fn fold(&self, account: &str, fold: &Fold) -> Result<Response> {
+        let key = book::other_key(Kind::Fold, &fold.id);
+        if self.row_of(&key)?.is_none() {
+            let body = serde_json::to_string(fold).map_err(internal)?;
+            self.credit(account, Kind::Fold, key, fold.msat, body)
+                .await?;
+        }
+        json(&Done { done: true })
+    }
+
+    fn row_of(&self, key: &[u8]) -> Result<Option<Row>> {
+        self.sql.row(
+            "SELECT msat FROM transfers WHERE key = ?",
+            vec![Value::Blob(key.to_vec())],
+        )
+    }
+
+    /// Credits once; the account is in the directory before its first credit, so that an audit
+    /// finds every balance there is.
+    async fn credit(
+        &self,
+        account: &str,
+        kind: Kind,
+        key: Vec<u8>,
+        msat: Msat,
+        body: String,
+    ) -> Result<Msat> {
+        if !self.head_or_new()?.0.registered {
+            let directory = object(&self.env, "DIRECTORY", &crate::directory_do::shard(account))?;
+            directory.post::<_, Done>("/register", &account).await?;
+        }
+        // Read again: the object served others while it waited.
+        let (head, exists) = self.head_or_new()?;
+        if self.row_of(&key)?.is_some() {
+            return Ok(head.balances.available()?);
+        }
+        let balances = head.balances.credit(msat)?;
+        let row = Write::new(
+            "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?)",
+            vec![
+                Value::Blob(key),
+                Value::Int(kind as u64),
+                Value::Int(head.next()),
+                Value::Int(msat.get()),
+                Value::Int(now_s()),
+                Value::Text(body),
+            ],
+        );
+        let head = Head {
+            balances,
+            registered: true,
+            ..head
+        };
+        commit(&self.state, vec![head.write(exists), row], None).await?;
+        Ok(balances.available()?)
+    }
+
+    /// Delivers what the outbox lists, inbox by inbox; whatever the inbox acknowledged is struck off.
+    async fn deliver(&self) -> Result<()> {
+        let Some(head) = self.head()? else {
+            return Ok(());
+        };
+        let mut inboxes: Vec<(String, Vec<Credit>, Vec<u8>)> = Vec::new();
+        for id in head.outbox.chunks_exact(ID_BYTES) {
+            let key = [&[1][..], id].concat();
+            let entry = self
+                .entry(key)?
+                .ok_or_else(|| internal("an outbox id has no row"))?;
+            let Some(OutCredit { inbox, credit }) = entry.credit else {
+                continue;
+            };
+            match inboxes.iter_mut().find(|(name, ..)| *name == inbox) {
+                Some((_, credits, ids)) => {
+                    credits.push(credit);
+                    ids.extend_from_slice(id);
+                }
+                None => inboxes.push((inbox, vec![credit], id.to_vec())),
+            }
+        }
+        for (inbox, credits, ids) in inboxes {
+            object(&self.env, "INBOX", &inbox)?
+                .post::<_, Done>("/credits", &credits)
+                .await?;
+            self.strike_off(&ids).await?;
+        }
+        // New sales may have come in while this ran.
+        if self.head()?.is_some_and(|head| !head.outbox.is_empty()) {
+            rearm(&self.state, now_ms()).await?;
+        }
+        Ok(())
+    }
+
+    async fn strike_off(&self, delivered: &[u8]) -> Result<()> {
+        let Some(head) = self.head()? else {
+            return Ok(());
+        };
+        let left = head
+            .outbox
+            .chunks_exact(ID_BYTES)
+            .filter(|id| !delivered.chunks_exact(ID_BYTES).any(|done| done == *id))
+            .collect::<Vec<_>>()
+            .concat();
+        commit(
+            &self.state,
+            vec![
+                Head {
+                    outbox: left,
+                    ..head
+                }
+                .write(true),
+            ],
+            None,
+        )
+        .await
+    }
+}
+
+/// A sale about to be written.
+struct Sale<'a> {
+    agreement: ledger::Agreement,
+    work: &'a OrderedWork,
+    quote: &'a Quote,
+    fee: Msat,
+}
+
+fn transfer_row(
+    key: Vec<u8>,
+    kind: Kind,
+    seq: u64,
+    msat: u64,
+    time: u64,
+    entry: &Entry,
+) -> Result<Write> {
+    let body = serde_json::to_string(entry).map_err(internal)?;
+    Ok(Write::new(
+        "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?)",
+        vec![
+            Value::Blob(key),
+            Value::Int(kind as u64),
+            Value::Int(seq),
+            Value::Int(msat),
+            Value::Int(time),
+            Value::Text(body),
+        ],
+    ))
+}
+
+fn purchase(row: &Row) -> Result<PurchaseOut> {
+    let entry: Entry = serde_json::from_str(row.text(1)?).map_err(internal)?;
+    let Transfer {
+        agreement,
+        time,
+        usage,
+        title,
+        ..
+    } = entry.transfer;
+    Ok(PurchaseOut {
+        order: agreement.order,
+        work: agreement.work,
+        version: agreement.version,
+        title,
+        usage,
+        usd_micros: agreement.usd_micros,
+        msat: agreement.msat,
+        time,
+    })
+}

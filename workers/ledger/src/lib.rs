@@ -1,0 +1,60 @@
+//! The ledger worker: accounts, transfers, works, the exchange rate.
+//!
+//! | route | object |
+//! |---|---|
+//! | `/v1/accounts/{account}…`, `/v1/operator`, `/v1/config` | public |
+//! | `/internal/orders…`, `/internal/entitlements/{handle}` | `Account` |
+//! | `/internal/works/{work}…` | `Work` |
+//! | `/internal/rate` | `Issuer` |
+//!
+//! Its objects are private to it. `/internal/` is reached by service bindings only: the gateway
+//! forwards nothing under it.
+#![forbid(unsafe_code)]
+
+mod account_do;
+pub mod book;
+mod directory_do;
+mod inbox_do;
+mod issuer_do;
+mod routes;
+mod work_do;
+
+use satchel_edge::serve;
+use worker::{Context, Env, Request, Response, event};
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Response> {
+    serve(request, |call| async move {
+        let segments: Vec<String> = call.segments().into_iter().map(ToOwned::to_owned).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let method = call.method().to_owned();
+        match (method.as_str(), &segments[..]) {
+            ("GET", ["v1", "config"]) => routes::config(&env),
+            ("POST", ["v1", "operator"]) => routes::operator(call, &env).await,
+            ("GET", ["v1", "accounts", id]) => routes::account(&call, &env, id).await,
+            ("POST", ["v1", "accounts", id, "delegations"]) => {
+                routes::delegate(call, &env, id).await
+            }
+            ("GET", ["v1", "accounts", id, "purchases"]) => {
+                routes::purchases(&call, &env, id).await
+            }
+            ("POST", ["v1", "accounts", id, "test-money"]) => {
+                routes::test_money(call, &env, id).await
+            }
+            ("POST", ["internal", "orders"]) => routes::order(call, &env).await,
+            ("GET", ["internal", "orders", account, order]) => {
+                routes::find_order(&env, account, order).await
+            }
+            ("GET", ["internal", "entitlements", handle]) => {
+                routes::entitlement(&env, handle).await
+            }
+            ("GET", ["internal", "works", work]) => routes::work(&env, work).await,
+            ("POST", ["internal", "works", work, "register" | "intake" | "publish"]) => {
+                routes::change_work(call, &env, work).await
+            }
+            ("GET", ["internal", "rate"]) => routes::rate(&env).await,
+            (_, path) => Err(call.refuse(routes::methods(path))),
+        }
+    })
+    .await
+}

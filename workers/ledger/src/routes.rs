@@ -1,0 +1,394 @@
+//! The ledger's entry: reads requests, asks its objects, answers.
+
+use std::cell::RefCell;
+
+use satchel_domain::{
+    id::{AccountId, OrderId, WorkId},
+    ledger::LedgerId,
+    money::Rate,
+    work::WorkState,
+};
+use satchel_edge::{
+    Call, Remote, Settings, TtlCache, created, internal, json, json_cached, now_ms, now_s, object,
+};
+use satchel_wire::{
+    ApiError, ErrorCode, Result,
+    api::{
+        AccountOut, CommandIn, DelegationIn, DelegationOut, Done, OrderIn, PurchasesOut, RateOut,
+        TestMoneyIn, TestMoneyOut,
+    },
+    delegation,
+    internal::{
+        AccountOrder, Entitlement, Fund, OrderFound, OrderedWork, Posted, PublishWork, RateRecord,
+        RegisterWork, Registered, StateChange, VersionKeys, WorkSnapshot,
+    },
+    operator::{self, Operator},
+    order,
+};
+use worker::{Env, Response};
+
+use crate::{
+    account_do::Seen,
+    book::{self, Waiting},
+};
+
+/// Snapshots of published works are kept this long for orders; whoever releases keys reads afresh.
+const SNAPSHOT_LIFE_MS: u64 = 20_000;
+const RATE_LIFE_MS: u64 = 5_000;
+const CACHED_WORKS: usize = 1_000;
+
+thread_local! {
+    static SNAPSHOTS: TtlCache<WorkSnapshot> = TtlCache::new(SNAPSHOT_LIFE_MS, CACHED_WORKS);
+    static RATE: RefCell<Option<(u64, Option<Rate>)>> = const { RefCell::new(None) };
+}
+
+/// The methods of a known path, for 405.
+pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
+    match path {
+        ["v1", "config"] | ["v1", "accounts", _] | ["v1", "accounts", _, "purchases"] => &["GET"],
+        ["v1", "operator"] | ["v1", "accounts", _, "delegations" | "test-money"] => &["POST"],
+        _ => &[],
+    }
+}
+
+fn account_object(env: &Env, account: &str) -> Result<Remote> {
+    object(env, "ACCOUNT", account)
+}
+
+fn work_object(env: &Env, work: &WorkId) -> Result<Remote> {
+    object(env, "WORK", work.as_str())
+}
+
+fn account_id(text: &str) -> Result<AccountId> {
+    AccountId::parse(text).map_err(|_| ApiError::new(ErrorCode::Malformed, "not an account id"))
+}
+
+fn work_id(text: &str) -> Result<WorkId> {
+    WorkId::parse(text).map_err(|_| ApiError::new(ErrorCode::Malformed, "not a work id"))
+}
+
+fn ledger_id(env: &Env) -> Result<LedgerId> {
+    match Settings::of(env).var("LEDGER_ID")?.as_str() {
+        "live" => Ok(LedgerId::Live),
+        "test" => Ok(LedgerId::Test),
+        other => Err(internal(format!("LEDGER_ID is {other:?}"))),
+    }
+}
+
+fn test_money_on(env: &Env) -> Result<bool> {
+    let on = Settings::of(env).optional("TEST_MONEY").as_deref() == Some("on");
+    Ok(on && ledger_id(env)? == LedgerId::Test)
+}
+
+/// `GET /v1/config`: what pages of this issuer need to know.
+pub(crate) fn config(env: &Env) -> Result<Response> {
+    let settings = Settings::of(env);
+    let config = satchel_wire::api::ConfigOut {
+        issuer: settings.issuer()?,
+        wallet: settings.var("WALLET_ORIGIN")?,
+        ledger: ledger_id(env)?,
+        test_money: test_money_on(env)?,
+        fee_bps: settings.number("FEE_BPS")?,
+    };
+    json_cached(&config, 300)
+}
+
+/// `POST /v1/operator`.
+pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
+    let settings = Settings::of(env);
+    let body: CommandIn = call.json().await?;
+    let key = settings.public_key("OPERATOR_KEY")?;
+    match operator::verify(&body.command, &settings.issuer()?, &key, now_s())? {
+        Operator::SetRate {
+            usd_micros_per_btc,
+            time,
+            source,
+            max_age_s,
+            ..
+        } => {
+            if usd_micros_per_btc == 0 || source.len() > 100 {
+                return Err(ApiError::new(ErrorCode::Malformed, "not a rate"));
+            }
+            let rate = Rate {
+                usd_micros_per_btc,
+                time,
+                source,
+                max_age_s,
+            };
+            let record = RateRecord { rate: Some(rate) };
+            object(env, "ISSUER_OBJECT", "issuer")?
+                .post::<_, Done>("/rate", &record)
+                .await?;
+            RATE.with_borrow_mut(|cached| *cached = None);
+        }
+        Operator::TakeDown { work, .. } => set_state(env, &work, StateChange::TakeDown).await?,
+        Operator::Reinstate { work, .. } => set_state(env, &work, StateChange::Reinstate).await?,
+    }
+    json(&Done { done: true })
+}
+
+async fn set_state(env: &Env, work: &WorkId, change: StateChange) -> Result<()> {
+    work_object(env, work)?
+        .post::<_, Done>("/state", &change)
+        .await?;
+    SNAPSHOTS.with(|cache| cache.forget(work.as_str()));
+    Ok(())
+}
+
+async fn current_rate(env: &Env) -> Result<Rate> {
+    let now = now_ms();
+    let cached = RATE.with_borrow(Clone::clone);
+    let set = match cached {
+        Some((at, rate)) if now.saturating_sub(at) < RATE_LIFE_MS => rate,
+        _ => {
+            let record: RateRecord = object(env, "ISSUER_OBJECT", "issuer")?.get("/rate").await?;
+            RATE.with_borrow_mut(|cached| *cached = Some((now, record.rate.clone())));
+            record.rate
+        }
+    };
+    let test = match ledger_id(env)? {
+        LedgerId::Live => None,
+        LedgerId::Test => Settings::of(env)
+            .optional("TEST_RATE_USD_MICROS_PER_BTC")
+            .and_then(|rate| rate.parse().ok()),
+    };
+    book::rate_in_force(set, test, now_s())
+}
+
+/// `GET /internal/rate`.
+pub(crate) async fn rate(env: &Env) -> Result<Response> {
+    json(&RateRecord {
+        rate: Some(current_rate(env).await?),
+    })
+}
+
+/// `POST /v1/accounts/{account}/delegations`.
+pub(crate) async fn delegate(mut call: Call, env: &Env, account: &str) -> Result<Response> {
+    let account = account_id(account)?;
+    let body: DelegationIn = call.json().await?;
+    let delegation = delegation::verify(&body.delegation, &Settings::of(env).issuer()?)?;
+    if delegation.account != account {
+        return Err(ApiError::new(
+            ErrorCode::WrongKey,
+            "signed for another account",
+        ));
+    }
+    let out: DelegationOut = account_object(env, account.as_str())?
+        .post("/delegations", &delegation)
+        .await?;
+    created(&out)
+}
+
+/// `GET /v1/accounts/{account}`.
+pub(crate) async fn account(call: &Call, env: &Env, account: &str) -> Result<Response> {
+    let account = account_id(account)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let seen: Seen = account_object(env, account.as_str())?
+        .get(&format!("/account/{}", proven.key))
+        .await?;
+    let out = AccountOut {
+        ledger: ledger_id(env)?,
+        test_money: test_money_on(env)?,
+        balance_msat: seen.balances.available()?,
+        pending_msat: seen.balances.debits_pending,
+        incoming_msat: incoming(env, &account).await?,
+        rate: current_rate(env).await.ok().as_ref().map(RateOut::from),
+        account,
+    };
+    json(&out)
+}
+
+/// What lies in the seller's inboxes of this epoch and the last one, not yet folded into the balance.
+async fn incoming(env: &Env, account: &AccountId) -> Result<satchel_domain::money::Msat> {
+    let slots = slots(env)?;
+    let epoch = book::epoch(now_s());
+    let mut sum = satchel_domain::money::Msat::ZERO;
+    for epoch in [epoch, epoch.saturating_sub(1)] {
+        for slot in 0..slots {
+            let inbox = object(env, "INBOX", &format!("{account}/{epoch}/{slot}"))?;
+            let waiting: Waiting = inbox.get("/waiting").await?;
+            sum = sum.plus(waiting.net)?;
+        }
+    }
+    Ok(sum)
+}
+
+fn slots(env: &Env) -> Result<u64> {
+    Ok(Settings::of(env)
+        .optional("INBOX_SLOTS")
+        .map_or(Ok(1), |n| n.parse())
+        .map_err(internal)?
+        .clamp(1, 64))
+}
+
+/// `GET /v1/accounts/{account}/purchases?after=`.
+pub(crate) async fn purchases(call: &Call, env: &Env, account: &str) -> Result<Response> {
+    let account = account_id(account)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let after: u64 = match call.query("after") {
+        None => u64::MAX >> 11,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|n| *n <= u64::MAX >> 11)
+            .ok_or_else(|| ApiError::new(ErrorCode::Malformed, "after is not a cursor"))?,
+    };
+    let path = format!("/purchases/{}/{after}", proven.key);
+    let page: PurchasesOut = account_object(env, account.as_str())?.get(&path).await?;
+    json(&page)
+}
+
+/// `POST /v1/accounts/{account}/test-money`; there is no such route unless the configuration says so.
+pub(crate) async fn test_money(mut call: Call, env: &Env, account: &str) -> Result<Response> {
+    if !test_money_on(env)? {
+        return Err(ErrorCode::NotFound.into());
+    }
+    let account = account_id(account)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let body: TestMoneyIn = call.json().await?;
+    if body.msat.get() == 0 || body.msat.get() > book::MAX_TEST_MONEY {
+        return Err(ApiError::new(
+            ErrorCode::Malformed,
+            "test money: 1 to 100,000,000 msat",
+        ));
+    }
+    let fund = Fund {
+        key: proven.key,
+        id: body.id.to_string(),
+        msat: body.msat,
+    };
+    let out: TestMoneyOut = account_object(env, account.as_str())?
+        .post(&format!("/fund/{account}"), &fund)
+        .await?;
+    json(&out)
+}
+
+async fn snapshot(env: &Env, work: &WorkId) -> Result<Option<WorkSnapshot>> {
+    match work_object(env, work)?.get::<WorkSnapshot>("/").await {
+        Ok(snapshot) => Ok(Some(snapshot)),
+        Err(error) if error.code == ErrorCode::UnknownWork => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn snapshot_for_order(env: &Env, work: &WorkId) -> Result<Option<WorkSnapshot>> {
+    if let Some(known) = SNAPSHOTS.with(|cache| cache.get(work.as_str(), now_ms())) {
+        return Ok(Some(known));
+    }
+    let fresh = snapshot(env, work).await?;
+    if let Some(fresh) = fresh
+        .as_ref()
+        .filter(|s| s.record.state == WorkState::Published)
+    {
+        SNAPSHOTS.with(|cache| cache.put(work.as_str(), fresh.clone(), now_ms()));
+    }
+    Ok(fresh)
+}
+
+/// `POST /internal/orders`. The account object verifies the order; here only the work is looked up.
+pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
+    let body: OrderIn = call.json().await?;
+    let claims = order::read(&body.order)?.claims;
+    let mut work = snapshot_for_order(env, &claims.work).await?;
+    if work
+        .as_ref()
+        .is_some_and(|w| w.record.version < claims.version)
+    {
+        // A version newer than our copy: look again.
+        SNAPSHOTS.with(|cache| cache.forget(claims.work.as_str()));
+        work = snapshot_for_order(env, &claims.work).await?;
+    }
+    let ordered = work.map(|work| OrderedWork {
+        offer: work.offer(),
+        manifest_digest: work
+            .version(claims.version)
+            .map(|v| v.manifest_digest.clone()),
+        usage: work.record.terms.usage,
+        title: work.record.title.clone(),
+    });
+    let order = AccountOrder {
+        order: body.order,
+        work: ordered,
+    };
+    let posted: Posted = account_object(env, claims.account.as_str())?
+        .post("/order", &order)
+        .await?;
+    json(&posted)
+}
+
+/// `GET /internal/orders/{account}/{order}`.
+pub(crate) async fn find_order(env: &Env, account: &str, order: &str) -> Result<Response> {
+    let account = account_id(account)?;
+    let order = OrderId::parse(order)
+        .map_err(|_| ApiError::new(ErrorCode::Malformed, "not an order id"))?;
+    let found: OrderFound = account_object(env, account.as_str())?
+        .get(&format!("/order/{order}"))
+        .await?;
+    json(&found)
+}
+
+/// `GET /internal/entitlements/{handle}`: read afresh from account and work, never cached here.
+pub(crate) async fn entitlement(env: &Env, handle: &str) -> Result<Response> {
+    let key = Settings::of(env).key("HANDLE_KEY")?;
+    let (account, order) = book::read_handle(&key, handle)?;
+    let found: OrderFound = account_object(env, account.as_str())?
+        .get(&format!("/order/{order}"))
+        .await?;
+    let transfer = found.transfer.ok_or(ErrorCode::NotEntitled)?;
+    let agreement = transfer.agreement;
+    let work = snapshot(env, &agreement.work)
+        .await?
+        .ok_or(ErrorCode::UnknownWork)?;
+    let keys = work
+        .keys(agreement.version)
+        .cloned()
+        .ok_or(ErrorCode::NotEntitled)?;
+    json(&Entitlement {
+        work: agreement.work,
+        version: agreement.version,
+        usage: transfer.usage,
+        active: true,
+        state: work.record.state,
+        keys,
+    })
+}
+
+/// `GET /internal/works/{work}`.
+pub(crate) async fn work(env: &Env, work: &str) -> Result<Response> {
+    let work = work_id(work)?;
+    let mut known = snapshot(env, &work).await?.ok_or(ErrorCode::UnknownWork)?;
+    known.record.ledger = ledger_id(env)?;
+    json(&known)
+}
+
+/// `POST /internal/works/{work}/{register|intake|publish}`.
+pub(crate) async fn change_work(mut call: Call, env: &Env, work: &str) -> Result<Response> {
+    let work = work_id(work)?;
+    let to = work_object(env, &work)?;
+    SNAPSHOTS.with(|cache| cache.forget(work.as_str()));
+    match call.segments().last().copied() {
+        Some("register") => {
+            let body: RegisterWork = call.json().await?;
+            let path = format!("/register/{work}/{}", ledger_name(env)?);
+            json(&to.post::<_, Registered>(&path, &body).await?)
+        }
+        Some("intake") => {
+            let body: VersionKeys = call.json().await?;
+            json(&to.post::<_, Done>("/intake", &body).await?)
+        }
+        _ => {
+            let body: PublishWork = call.json().await?;
+            json(
+                &to.post::<_, satchel_wire::api::Record>("/publish", &body)
+                    .await?,
+            )
+        }
+    }
+}
+
+fn ledger_name(env: &Env) -> Result<&'static str> {
+    Ok(match ledger_id(env)? {
+        LedgerId::Live => "live",
+        LedgerId::Test => "test",
+    })
+}
