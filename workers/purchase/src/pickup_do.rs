@@ -1,0 +1,78 @@
+//! `Pickup`: leaves a receipt's transfer for the frame that waits for it, by order id.
+//!
+//! The frame made the order id but does not know the account; the wallet knows the account but can't
+//! reach the frame where `opener` is cut. Written after posting only, so that nobody can occupy an
+//! order id without paying (docs/adr/0004).
+
+use satchel_edge::{Sql, Value, Write, commit, internal, json, now_ms, serve_object};
+use satchel_wire::{
+    ErrorCode, Result,
+    api::Done,
+    internal::{OrderFound, Transfer},
+};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+/// How long a receipt waits to be picked up.
+const LIFE_MS: u64 = 3_600_000;
+
+/// The object.
+#[durable_object]
+pub struct Pickup {
+    state: State,
+    sql: Sql,
+}
+
+impl DurableObject for Pickup {
+    fn new(state: State, _: Env) -> Self {
+        let sql = Sql::of(&state);
+        Self { state, sql }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        serve_object(request, |mut call| async move {
+            match (call.method(), call.path()) {
+                ("GET", "/") => json(&OrderFound {
+                    transfer: self.load()?,
+                }),
+                ("POST", "/") => self.leave(&call.json::<Transfer>().await?).await,
+                _ => Err(ErrorCode::NotFound.into()),
+            }
+        })
+        .await
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.state.storage().delete_all().await?;
+        Response::empty()
+    }
+}
+
+impl Pickup {
+    /// Asking for an order nobody sent must not create storage: the table comes with the first write.
+    fn load(&self) -> Result<Option<Transfer>> {
+        let there = self
+            .sql
+            .row("SELECT 1 FROM sqlite_master WHERE name = 'pickup'", vec![])?;
+        if there.is_none() {
+            return Ok(None);
+        }
+        let row = self.sql.row("SELECT body FROM pickup", vec![])?;
+        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
+            .transpose()
+    }
+
+    async fn leave(&self, transfer: &Transfer) -> Result<Response> {
+        if self.load()?.is_none() {
+            let body = serde_json::to_string(transfer).map_err(internal)?;
+            let writes = vec![
+                Write::new(
+                    "CREATE TABLE IF NOT EXISTS pickup (body TEXT NOT NULL)",
+                    vec![],
+                ),
+                Write::new("INSERT INTO pickup VALUES (?)", vec![Value::Text(body)]),
+            ];
+            commit(&self.state, writes, Some(now_ms().saturating_add(LIFE_MS))).await?;
+        }
+        json(&Done { done: true })
+    }
+}

@@ -1,0 +1,125 @@
+//! A quote: the terms of a work and the exchange rate, frozen for some minutes. Pure.
+
+use satchel_domain::{
+    money::{MIN_PRICE_MSAT, Rate},
+    work::WorkState,
+};
+use satchel_wire::{
+    ApiError, ErrorCode, Result,
+    api::{QuoteIn, Record},
+    error::state_error,
+    quote::{QUOTE_LIFE_S, Quote, QuotedRate},
+};
+
+/// The quote for a work as it is offered now.
+pub fn quote(
+    record: &Record,
+    asked: &QuoteIn,
+    rate: &Rate,
+    issuer: &str,
+    now_s: u64,
+) -> Result<Quote> {
+    if record.state != WorkState::Published {
+        return Err(state_error(record.state).into());
+    }
+    let usd_micros = record
+        .terms
+        .due(asked.usd_micros)
+        .map_err(|_| ApiError::new(ErrorCode::Malformed, "the terms do not allow this amount"))?;
+    let msat = rate.msat(usd_micros)?;
+    if msat.get() < MIN_PRICE_MSAT {
+        return Err(ApiError::new(
+            ErrorCode::Malformed,
+            "less than 100 msat cannot be paid",
+        ));
+    }
+    Ok(Quote {
+        aud: issuer.to_owned(),
+        work: record.work.clone(),
+        version: record.version,
+        terms_digest: record.terms_digest.clone(),
+        usd_micros,
+        msat,
+        ledger: record.ledger,
+        rate: QuotedRate::from(rate),
+        exp: now_s.saturating_add(QUOTE_LIFE_S),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use satchel_domain::{
+        id::{Digest, WorkId},
+        ledger::LedgerId,
+        terms::{Terms, Use},
+    };
+    use satchel_wire::jose::Jwk;
+
+    fn record(state: WorkState) -> Record {
+        Record {
+            work: WorkId::parse(&format!("wrk_{}", "a".repeat(52))).unwrap(),
+            state,
+            creator: Jwk {
+                kty: "OKP".into(),
+                crv: "Ed25519".into(),
+                x: String::new(),
+            },
+            title: "Song".into(),
+            media_type: "audio/mpeg".into(),
+            terms: Terms {
+                pay_more: false,
+                usd_micros: 250_000,
+                usage: Use::Download,
+            },
+            terms_digest: Digest::parse(&"A".repeat(43)).unwrap(),
+            version: 1,
+            versions: Vec::new(),
+            ledger: LedgerId::Test,
+        }
+    }
+
+    fn ask(usd_micros: Option<u64>, rate: u64, state: WorkState) -> Result<Quote> {
+        let record = record(state);
+        let asked = QuoteIn {
+            work: record.work.clone(),
+            usd_micros,
+        };
+        let rate = Rate {
+            usd_micros_per_btc: rate,
+            time: 0,
+            source: "test".into(),
+            max_age_s: 0,
+        };
+        quote(&record, &asked, &rate, "https://issuer", 1_000)
+    }
+
+    #[test]
+    fn a_quote_freezes_price_and_rate_for_five_minutes() {
+        let quote = ask(None, 100_000_000_000, WorkState::Published).unwrap();
+        assert_eq!(
+            (quote.usd_micros, quote.msat.get(), quote.exp),
+            (250_000, 250_000, 1_300)
+        );
+    }
+
+    #[test]
+    fn works_not_on_sale_say_why() {
+        for (state, code) in [
+            (WorkState::Draft, ErrorCode::NotPublished),
+            (WorkState::Unpublished, ErrorCode::WorkUnpublished),
+            (WorkState::TakenDown, ErrorCode::WorkTakenDown),
+        ] {
+            assert_eq!(ask(None, 100_000_000_000, state).unwrap_err().code, code);
+        }
+    }
+
+    #[test]
+    fn an_amount_the_terms_do_not_allow_or_too_small_to_pay_is_refused() {
+        let less = ask(Some(1), 100_000_000_000, WorkState::Published).unwrap_err();
+        assert_eq!(less.code, ErrorCode::Malformed);
+        // $0.25 when a bitcoin costs a billion billion dollars: below 100 msat.
+        let tiny = ask(None, u64::MAX, WorkState::Published).unwrap_err();
+        assert_eq!(tiny.code, ErrorCode::Malformed);
+    }
+}
