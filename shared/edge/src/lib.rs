@@ -21,8 +21,7 @@ pub use security::{PageKind, page_headers};
 pub use settings::Settings;
 pub use sql::{Row, Sql, Value, Write, commit, rearm};
 
-/// A worker's bindings: carried, not used, by code that is no table of routes.
-pub use worker::Env;
+pub use worker::{Env, Response};
 
 use satchel_wire::{ApiError, ErrorCode};
 

@@ -18,7 +18,11 @@ fn build(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
         }
     }
     // 204 and 304 must have no body, not an empty one.
-    if body.is_empty() { builder.empty() } else { builder.fixed(body) }
+    if body.is_empty() {
+        builder.empty()
+    } else {
+        builder.fixed(body)
+    }
 }
 
 fn json_with<T: Serialize>(status: u16, cache: &str, value: &T) -> Result<Response> {

@@ -94,6 +94,10 @@ pub fn read<'a, T: DeserializeOwned>(
 ) -> Result<Unverified<'a, T>> {
     let malformed = |what: &str| ApiError::new(ErrorCode::Malformed, format!("{typ}: {what}"));
     let parsed = Parsed::parse(token).map_err(|_| malformed("not a compact JWS"))?;
+    // serde also reads a struct from an array of its members; documents are objects only.
+    if parsed.payload.first() != Some(&b'{') || parsed.header.first() != Some(&b'{') {
+        return Err(malformed("not a JSON object"));
+    }
     let header: Header =
         serde_json::from_slice(&parsed.header).map_err(|_| malformed("unexpected header"))?;
     let has = (header.kid.is_some(), header.jwk.is_some());

@@ -12,47 +12,24 @@ use satchel_domain::{
     money::Msat,
 };
 use satchel_edge::{
-    Call, Row, Settings, Sql, Value, Write, commit, internal, json, now_ms, now_s, object, random,
+    Call, Settings, Sql, Value, Write, commit, internal, json, now_ms, now_s, object, random,
     rearm, serve_object,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    api::{DelegationOut, Done, PurchaseOut, PurchasesOut, TestMoneyOut},
+    api::{DelegationOut, Done, PurchasesOut, TestMoneyOut},
     delegation::Delegation,
     internal::{AccountOrder, Credit, Fold, Fund, OrderFound, OrderedWork, Posted, Transfer},
-    order::{self, Order},
+    order,
     quote::Quote,
 };
 use serde::{Deserialize, Serialize};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::book::{self, Entry, ID_BYTES, Kind, OutCredit};
-
-const SCHEMA: &[&str] = &[
-    "CREATE TABLE IF NOT EXISTS account (
-        id INTEGER PRIMARY KEY CHECK (id = 0),
-        debits_pending INTEGER NOT NULL CHECK (debits_pending >= 0),
-        debits_posted INTEGER NOT NULL CHECK (debits_posted >= 0),
-        credits_pending INTEGER NOT NULL CHECK (credits_pending >= 0),
-        credits_posted INTEGER NOT NULL CHECK (credits_posted <= 9007199254740991),
-        epoch INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        registered INTEGER NOT NULL,
-        outbox BLOB NOT NULL,
-        CHECK (debits_pending + debits_posted <= credits_posted))",
-    "CREATE TABLE IF NOT EXISTS transfers (
-        key BLOB PRIMARY KEY,
-        kind INTEGER NOT NULL,
-        seq INTEGER NOT NULL,
-        msat INTEGER NOT NULL,
-        time INTEGER NOT NULL,
-        body TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS delegations (
-        key TEXT PRIMARY KEY,
-        x TEXT NOT NULL,
-        expires INTEGER NOT NULL,
-        body TEXT NOT NULL) WITHOUT ROWID",
-];
+use crate::{
+    account_store::{Head, SCHEMA, Store, purchase, transfer_row},
+    book::{self, Entry, ID_BYTES, Kind, OutCredit},
+};
 
 /// Milliseconds before undelivered credits are tried again; doubled with each failure.
 const RETRY_MS: u64 = 500;
@@ -64,57 +41,12 @@ pub(crate) struct Seen {
     pub(crate) balances: Balances,
 }
 
-/// The account's row.
-struct Head {
-    balances: Balances,
-    epoch: u64,
-    seq: u64,
-    registered: bool,
-    outbox: Vec<u8>,
-}
-
-impl Head {
-    /// The number of the row written along with this head.
-    fn next(&self) -> u64 {
-        self.seq.saturating_add(1)
-    }
-
-    /// Writes it back under the next number, provided that nobody else wrote in between.
-    fn write(self, exists: bool) -> Write {
-        let b = self.balances;
-        let seq = self.next();
-        let values = vec![
-            Value::Int(b.debits_pending.get()),
-            Value::Int(b.debits_posted.get()),
-            Value::Int(b.credits_pending.get()),
-            Value::Int(b.credits_posted.get()),
-            Value::Int(self.epoch),
-            Value::Int(seq),
-            Value::Int(u64::from(self.registered)),
-            Value::Blob(self.outbox),
-        ];
-        if exists {
-            let values = [values, vec![Value::Int(self.seq)]].concat();
-            Write::guarded(
-                "UPDATE account SET debits_pending=?, debits_posted=?, credits_pending=?,
-                 credits_posted=?, epoch=?, seq=?, registered=?, outbox=? WHERE id = 0 AND seq = ?",
-                values,
-            )
-        } else {
-            Write::guarded(
-                "INSERT INTO account VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
-            )
-        }
-    }
-}
-
 /// The object.
 #[durable_object]
 pub struct Account {
     state: State,
     env: Env,
-    sql: Sql,
+    store: Store,
     /// Failed deliveries in a row: only paces retries, so memory is enough.
     failures: Cell<u32>,
 }
@@ -129,7 +61,7 @@ impl DurableObject for Account {
         Self {
             state,
             env,
-            sql,
+            store: Store(sql),
             failures: Cell::new(0),
         }
     }
@@ -183,105 +115,12 @@ impl DurableObject for Account {
 }
 
 impl Account {
-    fn head(&self) -> Result<Option<Head>> {
-        let row = self.sql.row(
-            "SELECT debits_pending, debits_posted, credits_pending, credits_posted,
-             epoch, seq, registered, outbox FROM account",
-            vec![],
-        )?;
-        let Some(row) = row else { return Ok(None) };
-        let msat = |i| row.int(i).and_then(|n| Msat::new(n).map_err(Into::into));
-        Ok(Some(Head {
-            balances: Balances {
-                debits_pending: msat(0)?,
-                debits_posted: msat(1)?,
-                credits_pending: msat(2)?,
-                credits_posted: msat(3)?,
-            },
-            epoch: row.int(4)?,
-            seq: row.int(5)?,
-            registered: row.int(6)? == 1,
-            outbox: row.blob(7)?.to_vec(),
-        }))
-    }
-
-    fn head_or_new(&self) -> Result<(Head, bool)> {
-        Ok(self.head()?.map_or_else(
-            || {
-                let outbox = Vec::new();
-                let balances = Balances::default();
-                (
-                    Head {
-                        balances,
-                        epoch: 0,
-                        seq: 0,
-                        registered: false,
-                        outbox,
-                    },
-                    false,
-                )
-            },
-            |head| (head, true),
-        ))
-    }
-
-    fn delegation(&self, key: &str) -> Result<Option<ledger::Delegation>> {
-        let row = self.sql.row(
-            "SELECT body FROM delegations WHERE key = ?",
-            vec![Value::from(key)],
-        )?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
-    }
-
-    /// Whether `key` may do what `scope` asks.
-    fn allowed(&self, key: &str, scope: fn(&ledger::Delegation) -> bool) -> Result<()> {
-        let epoch = self.head()?.map_or(0, |head| head.epoch);
-        let delegation = self.delegation(key)?.ok_or(ErrorCode::WrongKey)?;
-        delegation.check(epoch, now_s())?;
-        if scope(&delegation) {
-            Ok(())
-        } else {
-            Err(ErrorCode::ScopeMissing.into())
-        }
-    }
-
-    fn entry(&self, key: Vec<u8>) -> Result<Option<Entry>> {
-        let row = self.sql.row(
-            "SELECT body FROM transfers WHERE key = ?",
-            vec![Value::Blob(key)],
-        )?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
-    }
-
-    /// The first purchase of a work, if it is owned.
-    fn owned(&self, order: &Order) -> Result<Option<Entry>> {
-        let (low, high) = book::work_range(&order.work);
-        let rows = self.sql.rows(
-            "SELECT body FROM transfers WHERE key >= ? AND key < ? AND kind = ?",
-            vec![
-                Value::Blob(low),
-                Value::Blob(high),
-                Value::Int(Kind::Purchase as u64),
-            ],
-        )?;
-        for row in rows {
-            let entry: Entry = serde_json::from_str(row.text(0)?).map_err(internal)?;
-            // The tag is 8 bytes of a hash: the whole id decides.
-            if entry.transfer.agreement.work == order.work {
-                return Ok(Some(entry));
-            }
-        }
-        Ok(None)
-    }
-
     async fn delegate(&self, delegation: &Delegation) -> Result<Response> {
         let key = delegation.key.key()?.jkt();
         let kept = delegation.kept();
-        let (head, _) = self.head_or_new()?;
+        let (head, _) = self.store.head_or_new()?;
         kept.check(head.epoch, now_s())?;
-        let count = self.sql.row(
+        let count = self.store.0.row(
             "SELECT count(*) FROM delegations WHERE expires > ? AND key <> ?",
             vec![Value::Int(now_s()), Value::from(key.as_str())],
         )?;
@@ -317,17 +156,18 @@ impl Account {
     }
 
     fn look(&self, key: &str) -> Result<Response> {
-        self.allowed(key, |d| d.read)?;
+        self.store.allowed(key, |d| d.read)?;
         let balances = self
+            .store
             .head()?
             .map_or_else(Balances::default, |head| head.balances);
         json(&Seen { balances })
     }
 
     fn purchases(&self, key: &str, after: &str) -> Result<Response> {
-        self.allowed(key, |d| d.read)?;
+        self.store.allowed(key, |d| d.read)?;
         let after: u64 = after.parse().map_err(internal)?;
-        let rows = self.sql.rows(
+        let rows = self.store.0.rows(
             "SELECT seq, body FROM transfers WHERE kind = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
             vec![
                 Value::Int(Kind::Purchase as u64),
@@ -344,7 +184,7 @@ impl Account {
 
     fn find(&self, order: &str) -> Result<Response> {
         let order = OrderId::parse(order).map_err(internal)?;
-        let entry = self.entry(book::order_key(&order)?)?;
+        let entry = self.store.entry(book::order_key(&order)?)?;
         json(&OrderFound {
             transfer: entry.map(|entry| entry.transfer),
         })
@@ -356,7 +196,7 @@ impl Account {
         let (issuer, now) = (settings.issuer()?, now_s());
         let unverified = order::read(&ordered.order)?;
         let signer = unverified.header.kid.clone().unwrap_or_default();
-        let public = self.signer_key(&signer)?;
+        let public = self.store.signer_key(&signer)?;
         let order = match public {
             Some(key) => unverified.verify(&key)?,
             // Nobody delegated this key: there is nothing to verify it with.
@@ -365,13 +205,13 @@ impl Account {
         order.check_shape(&issuer, now)?;
         let agreement = order.agreement();
         let key = book::order_key(&order.order)?;
-        let known = self.entry(key.clone())?;
-        let owned = self.owned(&order)?;
+        let known = self.store.entry(key.clone())?;
+        let owned = self.store.owned(&order)?;
         if known.is_none() {
             order.check_tag()?;
         }
-        let (head, exists) = self.head_or_new()?;
-        let delegation = self.delegation(&signer)?;
+        let (head, exists) = self.store.head_or_new()?;
+        let delegation = self.store.delegation(&signer)?;
         let quote = Quote::verify(&order.quote, &settings.key("QUOTE_KEY")?, &issuer).ok();
         let quoted = quote.as_ref().map(Quote::quoted);
         let facts = Facts {
@@ -506,18 +346,6 @@ impl Account {
         })
     }
 
-    /// The public key of a thumbprint, as its delegation kept it.
-    fn signer_key(&self, kid: &str) -> Result<Option<satchel_crypto::ed25519::PublicKey>> {
-        let row = self.sql.row(
-            "SELECT x FROM delegations WHERE key = ?",
-            vec![Value::from(kid)],
-        );
-        let Some(row) = row? else { return Ok(None) };
-        satchel_crypto::ed25519::PublicKey::from_b64(row.text(0)?)
-            .map(Some)
-            .map_err(|_| internal("a kept key is not a key"))
-    }
-
     fn ledger_id(&self) -> Result<LedgerId> {
         match Settings::of(&self.env).var("LEDGER_ID")?.as_str() {
             "live" => Ok(LedgerId::Live),
@@ -527,16 +355,16 @@ impl Account {
     }
 
     async fn fund(&self, account: &str, fund: &Fund) -> Result<Response> {
-        self.allowed(fund.key.as_str(), |d| d.spend)?;
+        self.store.allowed(fund.key.as_str(), |d| d.spend)?;
         let key = book::other_key(Kind::Fund, &fund.id);
-        if let Some(row) = self.row_of(&key)? {
+        if let Some(row) = self.store.row_of(&key)? {
             if row.int(0)? != fund.msat.get() {
                 return Err(ApiError::new(
                     ErrorCode::OrderConflict,
                     "msat is not as before",
                 ));
             }
-            let balance = self.head_or_new()?.0.balances.available()?;
+            let balance = self.store.head_or_new()?.0.balances.available()?;
             return json(&TestMoneyOut {
                 balance_msat: balance,
                 replayed: true,
@@ -553,19 +381,12 @@ impl Account {
 
     async fn fold(&self, account: &str, fold: &Fold) -> Result<Response> {
         let key = book::other_key(Kind::Fold, &fold.id);
-        if self.row_of(&key)?.is_none() {
+        if self.store.row_of(&key)?.is_none() {
             let body = serde_json::to_string(fold).map_err(internal)?;
             self.credit(account, Kind::Fold, key, fold.msat, body)
                 .await?;
         }
         json(&Done { done: true })
-    }
-
-    fn row_of(&self, key: &[u8]) -> Result<Option<Row>> {
-        self.sql.row(
-            "SELECT msat FROM transfers WHERE key = ?",
-            vec![Value::Blob(key.to_vec())],
-        )
     }
 
     /// Credits once; the account is in the directory before its first credit, so that an audit
@@ -578,13 +399,13 @@ impl Account {
         msat: Msat,
         body: String,
     ) -> Result<Msat> {
-        if !self.head_or_new()?.0.registered {
+        if !self.store.head_or_new()?.0.registered {
             let directory = object(&self.env, "DIRECTORY", &crate::directory_do::shard(account))?;
             directory.post::<_, Done>("/register", &account).await?;
         }
         // Read again: the object served others while it waited.
-        let (head, exists) = self.head_or_new()?;
-        if self.row_of(&key)?.is_some() {
+        let (head, exists) = self.store.head_or_new()?;
+        if self.store.row_of(&key)?.is_some() {
             return Ok(head.balances.available()?);
         }
         let balances = head.balances.credit(msat)?;
@@ -610,13 +431,14 @@ impl Account {
 
     /// Delivers what the outbox lists, inbox by inbox; whatever the inbox acknowledged is struck off.
     async fn deliver(&self) -> Result<()> {
-        let Some(head) = self.head()? else {
+        let Some(head) = self.store.head()? else {
             return Ok(());
         };
         let mut inboxes: Vec<(String, Vec<Credit>, Vec<u8>)> = Vec::new();
         for id in head.outbox.chunks_exact(ID_BYTES) {
             let key = [&[1][..], id].concat();
             let entry = self
+                .store
                 .entry(key)?
                 .ok_or_else(|| internal("an outbox id has no row"))?;
             let Some(OutCredit { inbox, credit }) = entry.credit else {
@@ -637,14 +459,18 @@ impl Account {
             self.strike_off(&ids).await?;
         }
         // New sales may have come in while this ran.
-        if self.head()?.is_some_and(|head| !head.outbox.is_empty()) {
+        if self
+            .store
+            .head()?
+            .is_some_and(|head| !head.outbox.is_empty())
+        {
             rearm(&self.state, now_ms()).await?;
         }
         Ok(())
     }
 
     async fn strike_off(&self, delivered: &[u8]) -> Result<()> {
-        let Some(head) = self.head()? else {
+        let Some(head) = self.store.head()? else {
             return Ok(());
         };
         let left = head
@@ -674,47 +500,4 @@ struct Sale<'a> {
     work: &'a OrderedWork,
     quote: &'a Quote,
     fee: Msat,
-}
-
-fn transfer_row(
-    key: Vec<u8>,
-    kind: Kind,
-    seq: u64,
-    msat: u64,
-    time: u64,
-    entry: &Entry,
-) -> Result<Write> {
-    let body = serde_json::to_string(entry).map_err(internal)?;
-    Ok(Write::new(
-        "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?)",
-        vec![
-            Value::Blob(key),
-            Value::Int(kind as u64),
-            Value::Int(seq),
-            Value::Int(msat),
-            Value::Int(time),
-            Value::Text(body),
-        ],
-    ))
-}
-
-fn purchase(row: &Row) -> Result<PurchaseOut> {
-    let entry: Entry = serde_json::from_str(row.text(1)?).map_err(internal)?;
-    let Transfer {
-        agreement,
-        time,
-        usage,
-        title,
-        ..
-    } = entry.transfer;
-    Ok(PurchaseOut {
-        order: agreement.order,
-        work: agreement.work,
-        version: agreement.version,
-        title,
-        usage,
-        usd_micros: agreement.usd_micros,
-        msat: agreement.msat,
-        time,
-    })
 }

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod account_do;
+mod account_store;
 pub mod book;
 mod directory_do;
 mod inbox_do;

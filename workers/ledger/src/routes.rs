@@ -9,7 +9,8 @@ use satchel_domain::{
     work::WorkState,
 };
 use satchel_edge::{
-    Call, Remote, Settings, TtlCache, created, internal, json, json_cached, now_ms, now_s, object,
+    Call, Env, Remote, Response, Settings, TtlCache, created, internal, json, json_cached, now_ms,
+    now_s, object,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -25,7 +26,6 @@ use satchel_wire::{
     operator::{self, Operator},
     order,
 };
-use worker::{Env, Response};
 
 use crate::{
     account_do::Seen,

@@ -2,7 +2,9 @@
 
 use satchel_crypto::ed25519::SigningKey;
 use satchel_domain::{id::OrderId, terms::Use, work::WorkState};
-use satchel_edge::{Call, Settings, internal, json, json_cached, now_s, object, random, service};
+use satchel_edge::{
+    Call, Env, Response, Settings, internal, json, json_cached, now_s, object, random, service,
+};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{
@@ -15,7 +17,6 @@ use satchel_wire::{
     order,
     receipt::{self, Jwks, PublishedKey, Receipt},
 };
-use worker::{Env, Response};
 
 use crate::{
     keys::{self, Wrapping},

@@ -1,0 +1,190 @@
+//! Packing: plaintext segments in, bytes of the file out. Memory: one segment.
+//!
+//! The body is written first, behind space reserved for the front; the front is known last,
+//! because the manifest holds the body's Merkle root. Its length is known before:
+//!
+//! ```text
+//! packer = Packer::new(…)            reserve packer.front_len() bytes
+//! packer.segment(salt, plain) …      append what each call gives
+//! packer.finish()                    write these bytes into the reserved space
+//! ```
+
+use satchel_crypto::{
+    cobblestone::{CHUNK_BYTES, SALT_BYTES},
+    ed25519::SigningKey,
+    sha256,
+};
+
+use crate::{
+    ContentKey, FormatError, Layout, Manifest, Origin, SignedManifest, Table, Terms, WindowRoot,
+    WorkId, header,
+    manifest::{Bytes, Creator, VERSION},
+    merkle::{Leaf, Tree},
+    work,
+};
+
+/// What the creator says of a work; everything else in the manifest is computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The nonce in the work's id: 16 random bytes chosen once per work.
+    pub work_nonce: [u8; work::NONCE_BYTES],
+    /// Version of the work, from 1.
+    pub version: u64,
+    /// Who sells it.
+    pub issuer: Origin,
+    /// 1–200 characters.
+    pub title: String,
+    /// File name to save as, 1–255 bytes.
+    pub name: String,
+    /// Media type of the plaintext, ≤ 255 bytes.
+    pub media_type: String,
+    /// For `stream` media: the type for Media Source Extensions.
+    pub mse: Option<String>,
+    /// Of media, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Terms at packing.
+    pub terms: Terms,
+    /// Unix seconds.
+    pub created: u64,
+}
+
+/// Packs one satchel.
+#[derive(Debug)]
+pub struct Packer {
+    creator: SigningKey,
+    root: WindowRoot,
+    manifest: Manifest,
+    layout: Layout,
+    table: Table,
+    preview: Vec<u8>,
+    tree: Tree,
+    next: u32,
+}
+
+impl Packer {
+    /// Starts a satchel; an empty `preview` means none. `content_key` MUST be fresh and random.
+    ///
+    /// [`FormatError::ManifestShape`] where the description breaks a limit,
+    /// [`FormatError::TooLarge`] where the header would.
+    pub fn new(
+        description: Description,
+        creator: SigningKey,
+        content_key: &ContentKey,
+        table: Table,
+        preview: Vec<u8>,
+    ) -> Result<Self, FormatError> {
+        let public = creator.public();
+        let work = WorkId::derive(&public, &description.work_nonce);
+        let manifest = Manifest {
+            v: VERSION,
+            work_nonce: Bytes(description.work_nonce),
+            version: description.version,
+            creator: Creator(public),
+            issuer: description.issuer,
+            title: description.title,
+            name: description.name,
+            media_type: description.media_type,
+            mse: description.mse,
+            duration_ms: description.duration_ms,
+            size: table.size(),
+            terms: description.terms,
+            segments: u64::from(table.count()),
+            body_size: table.body_size(),
+            table_digest: Bytes(table.digest()),
+            preview_digest: (!preview.is_empty()).then(|| Bytes(sha256(&preview))),
+            // Fixed length, so the manifest's length is known before the body.
+            merkle_root: Bytes([0; 32]),
+            key_commitment: Bytes(content_key.commitment(&work)),
+            created: description.created,
+            work,
+        };
+        let draft = SignedManifest::sign(manifest.clone(), &creator)?;
+        let layout = Layout::plan(
+            u32::try_from(draft.token().len()).map_err(|_| FormatError::TooLarge)?,
+            table.count(),
+            u32::try_from(preview.len()).map_err(|_| FormatError::TooLarge)?,
+        )?;
+        if layout.body_start().saturating_add(table.body_size()) > header::MAX_FILE_BYTES {
+            return Err(FormatError::TooLarge);
+        }
+        let root = content_key.window_root(&manifest.work);
+        let tree = Tree::default();
+        Ok(Self {
+            creator,
+            root,
+            manifest,
+            layout,
+            table,
+            preview,
+            tree,
+            next: 0,
+        })
+    }
+
+    /// The work's id.
+    #[must_use]
+    pub fn work(&self) -> &WorkId {
+        &self.manifest.work
+    }
+
+    /// Bytes to reserve before the body: header and preview.
+    #[must_use]
+    pub fn front_len(&self) -> u64 {
+        self.layout.body_start()
+    }
+
+    /// Plaintext bytes the next call of [`Packer::segment`] wants; `None` when all are there.
+    #[must_use]
+    pub fn next_len(&self) -> Option<u32> {
+        self.table.get(self.next).map(|segment| segment.plain_len)
+    }
+
+    /// Seals the next segment; append the answer to the body. `salt` MUST be fresh and random.
+    /// [`FormatError::Plan`] where there is no next segment or it has another length.
+    pub fn segment(
+        &mut self,
+        salt: &[u8; SALT_BYTES],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, FormatError> {
+        let index = self.next;
+        let segment = self.table.get(index).ok_or(FormatError::Plan)?;
+        if u32::try_from(plain.len()) != Ok(segment.plain_len) {
+            return Err(FormatError::Plan);
+        }
+        let work = &self.manifest.work;
+        let key = self
+            .root
+            .window_key(work, segment.window)
+            .segment_key(work, index);
+        let mut sealer = key.sealer(work, index, salt);
+        let len = usize::try_from(segment.sealed_len()).map_err(|_| FormatError::TooLarge)?;
+        let mut out = Vec::with_capacity(len);
+        out.extend_from_slice(sealer.prefix());
+        let (full, last) = plain.as_chunks::<CHUNK_BYTES>();
+        for chunk in full {
+            sealer.chunk(chunk, &mut out)?;
+        }
+        sealer.finish(last, &mut out)?;
+        self.tree.push(Leaf::of(&out));
+        self.next = index.saturating_add(1);
+        Ok(out)
+    }
+
+    /// The front: exactly [`Packer::front_len`] bytes, and the manifest that stands in it.
+    /// [`FormatError::Plan`] while segments are missing.
+    pub fn finish(mut self) -> Result<(Vec<u8>, SignedManifest), FormatError> {
+        if self.next != self.table.count() {
+            return Err(FormatError::Plan);
+        }
+        self.manifest.merkle_root = Bytes(self.tree.root());
+        let signed = SignedManifest::sign(self.manifest, &self.creator)?;
+        let mut front = self.layout.encode().to_vec();
+        front.extend_from_slice(signed.token().as_bytes());
+        front.extend_from_slice(&self.table.encode());
+        let header =
+            usize::try_from(self.layout.header_len()).map_err(|_| FormatError::TooLarge)?;
+        front.resize(header, 0);
+        front.extend_from_slice(&self.preview);
+        Ok((front, signed))
+    }
+}

@@ -1,0 +1,14 @@
+//! Tests of the whole format: round trips, tampering, and the vectors other implementations share.
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod round_trip;
+mod support;
+mod tamper;
+mod vectors;

@@ -1,0 +1,1 @@
+//! Checks across crates live in `tests/tests/`.
