@@ -7,13 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const WORKERS: [&str; 7] =
-    ["gateway", "upload", "files", "widget", "purchase", "stream", "ledger"];
+const WORKERS: [&str; 7] = [
+    "gateway", "upload", "files", "widget", "purchase", "stream", "ledger",
+];
 /// Longest source file; a longer one wants to be two.
 const MAX_FILE_LINES: usize = 700;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_path_buf()
 }
 
 fn read(path: &str) -> String {
@@ -22,13 +26,23 @@ fn read(path: &str) -> String {
 }
 
 fn files_below(dir: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.map(Result::unwrap) {
         let path = entry.path();
         let name = entry.file_name();
         if path.is_dir() {
-            if !["target", "node_modules", "build", "dist", "vectors", "artifacts", "corpus"]
-                .contains(&name.to_str().unwrap_or_default())
+            if ![
+                "target",
+                "node_modules",
+                "build",
+                "dist",
+                "vectors",
+                "artifacts",
+                "corpus",
+            ]
+            .contains(&name.to_str().unwrap_or_default())
             {
                 files_below(&path, ending, found);
             }
@@ -44,7 +58,14 @@ fn rust_files(dir: &str) -> Vec<(String, String)> {
     assert!(!found.is_empty(), "no Rust files below {dir}");
     let named = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
-        (path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), text)
+        (
+            path.strip_prefix(root())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned(),
+            text,
+        )
     };
     found.into_iter().map(named).collect()
 }
@@ -62,7 +83,10 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
 }
 
 fn ours(manifest: &str) -> BTreeSet<String> {
-    dependencies(manifest).into_iter().filter(|name| name.starts_with("satchel-")).collect()
+    dependencies(manifest)
+        .into_iter()
+        .filter(|name| name.starts_with("satchel-"))
+        .collect()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -80,7 +104,10 @@ fn dependencies_point_one_way() {
     ];
     for (name, allowed) in shared {
         let used = ours(&format!("shared/{name}/Cargo.toml"));
-        assert!(used.is_subset(&allowed), "shared/{name} depends on {used:?}");
+        assert!(
+            used.is_subset(&allowed),
+            "shared/{name} depends on {used:?}"
+        );
     }
     let all = set(&["crypto", "format", "domain", "wire", "edge"]);
     for worker in WORKERS {
@@ -92,15 +119,29 @@ fn dependencies_point_one_way() {
 #[test]
 fn only_edge_and_workers_depend_on_the_runtime() {
     let runtime = ["worker", "wasm-bindgen", "js-sys", "web-sys"];
-    for crate_dir in ["shared/crypto", "shared/domain", "shared/format", "shared/wire", "cli"] {
+    for crate_dir in [
+        "shared/crypto",
+        "shared/domain",
+        "shared/format",
+        "shared/wire",
+        "cli",
+    ] {
         let used = dependencies(&format!("{crate_dir}/Cargo.toml"));
         for name in runtime {
             assert!(!used.contains(name), "{crate_dir} depends on {name}");
         }
     }
-    for crate_dir in ["shared/crypto", "shared/domain", "shared/format", "shared/wire"] {
+    for crate_dir in [
+        "shared/crypto",
+        "shared/domain",
+        "shared/format",
+        "shared/wire",
+    ] {
         let used = dependencies(&format!("{crate_dir}/Cargo.toml"));
-        assert!(!used.contains("getrandom"), "{crate_dir} draws its own randomness");
+        assert!(
+            !used.contains("getrandom"),
+            "{crate_dir} draws its own randomness"
+        );
     }
 }
 
@@ -111,7 +152,8 @@ fn within_a_worker_only_lib_and_objects_name_the_worker_crate() {
             let may = path.ends_with("/lib.rs") || path.ends_with("_do.rs");
             let names = text.lines().any(|line| {
                 let line = line.trim_start();
-                !line.starts_with("//") && (line.contains("worker::") || line.contains("use worker"))
+                !line.starts_with("//")
+                    && (line.contains("worker::") || line.contains("use worker"))
                     && !line.contains("satchel_")
             });
             assert!(may || !names, "{path} names the worker crate");
@@ -145,7 +187,13 @@ fn names_looked_up(text: &str) -> BTreeSet<String> {
         ".keyring(\"",
         ".public_key(\"",
     ];
-    let more = [".signing_key(\"", ".bucket(\"", ".assets(\"", ".service(\"", ".durable_object(\""];
+    let more = [
+        ".signing_key(\"",
+        ".bucket(\"",
+        ".assets(\"",
+        ".service(\"",
+        ".durable_object(\"",
+    ];
     let mut names = BTreeSet::new();
     for call in CALLS.iter().chain(&more) {
         for (at, _) in text.match_indices(call) {
@@ -169,28 +217,46 @@ fn every_binding_named_in_code_is_configured() {
                 count += 1;
                 // Development-only settings are not in the production configuration.
                 let known = config.contains(&name) || name.starts_with("TEST_");
-                assert!(known, "{path} looks up {name}, which its wrangler.toml does not know");
+                assert!(
+                    known,
+                    "{path} looks up {name}, which its wrangler.toml does not know"
+                );
             }
         }
     }
-    assert!(count > 20, "only {count} look-ups were found: the test no longer sees them");
+    assert!(
+        count > 20,
+        "only {count} look-ups were found: the test no longer sees them"
+    );
 }
 
 #[test]
 fn no_worker_holds_what_it_must_not() {
     let forbidden = [
-        ("upload", vec!["WRAPPING_KEYS", "QUOTE_KEY", "RECEIPT_KEYS", "r2_buckets"]),
+        (
+            "upload",
+            vec!["WRAPPING_KEYS", "QUOTE_KEY", "RECEIPT_KEYS", "r2_buckets"],
+        ),
         ("files", vec!["_KEY", "services", "durable_objects"]),
         ("widget", vec!["_KEY", "r2_buckets", "durable_objects"]),
         ("purchase", vec!["r2_buckets", "S3_"]),
-        ("stream", vec!["r2_buckets", "S3_", "RECEIPT_KEYS", "\nWRAPPING_KEYS"]),
-        ("ledger", vec!["r2_buckets", "S3_", "WRAPPING_KEYS", "RECEIPT_KEYS"]),
+        (
+            "stream",
+            vec!["r2_buckets", "S3_", "RECEIPT_KEYS", "\nWRAPPING_KEYS"],
+        ),
+        (
+            "ledger",
+            vec!["r2_buckets", "S3_", "WRAPPING_KEYS", "RECEIPT_KEYS"],
+        ),
         ("gateway", vec!["_KEY", "r2_buckets", "durable_objects"]),
     ];
     for (worker, names) in forbidden {
         let config = wrangler(worker);
         for name in names {
-            assert!(!config.contains(name), "{worker}'s configuration mentions {name}");
+            assert!(
+                !config.contains(name),
+                "{worker}'s configuration mentions {name}"
+            );
         }
     }
 }
@@ -208,11 +274,18 @@ fn production_configuration_sells_for_real_money_and_gives_none_away() {
 fn sources_keep_their_habits() {
     for dir in ["shared", "workers", "cli", "tests"] {
         for (path, text) in rust_files(dir) {
-            assert!(text.starts_with("//!"), "{path} has no module documentation");
+            assert!(
+                text.starts_with("//!"),
+                "{path} has no module documentation"
+            );
             let lines = text.lines().count();
             assert!(lines <= MAX_FILE_LINES, "{path} has {lines} lines");
             // Spelled apart so that this file does not find itself.
-            for word in [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")] {
+            for word in [
+                concat!("TO", "DO"),
+                concat!("FIX", "ME"),
+                concat!("XX", "X"),
+            ] {
                 assert!(!text.contains(word), "{path} says {word}");
             }
         }
@@ -229,9 +302,19 @@ fn every_crate_forbids_unsafe_code_and_shares_the_lints() {
         files_below(&root().join(dir), "Cargo.toml", &mut manifests);
     }
     assert!(manifests.len() >= 14);
-    for path in manifests.iter().filter(|path| !path.to_str().unwrap().contains("/fuzz/")) {
+    for path in manifests
+        .iter()
+        .filter(|path| !path.to_str().unwrap().contains("/fuzz/"))
+    {
         let manifest: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
-        let shared = manifest.get("lints").and_then(|lints| lints.get("workspace"));
-        assert_eq!(shared.and_then(toml::Value::as_bool), Some(true), "{}", path.display());
+        let shared = manifest
+            .get("lints")
+            .and_then(|lints| lints.get("workspace"));
+        assert_eq!(
+            shared.and_then(toml::Value::as_bool),
+            Some(true),
+            "{}",
+            path.display()
+        );
     }
 }

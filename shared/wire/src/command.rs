@@ -105,21 +105,27 @@ pub struct Publish {
 
 /// The members every command has, and those of its kind: nothing else may stand in it.
 trait Members {
+    /// The value of `cmd`. serde writes a struct's tag but does not check it when it reads.
+    const CMD: &'static str;
     const OWN: &'static [&'static str];
 }
 
 const COMMON: [&str; 7] = ["aud", "cmd", "creator", "work", "work_nonce", "iat", "exp"];
 
 impl Members for Register {
+    const CMD: &'static str = "register";
     const OWN: &'static [&'static str] = &["title", "media_type", "terms", "payee"];
 }
 impl Members for Upload {
+    const CMD: &'static str = "upload";
     const OWN: &'static [&'static str] = &["version", "size"];
 }
 impl Members for Intake {
+    const CMD: &'static str = "intake";
     const OWN: &'static [&'static str] = &["version", "content_key", "manifest"];
 }
 impl Members for Publish {
+    const CMD: &'static str = "publish";
     const OWN: &'static [&'static str] = &["version", "manifest", "terms"];
 }
 
@@ -139,6 +145,7 @@ pub fn verify<T: DeserializeOwned + Members>(
 ) -> Result<Command<T>> {
     let unverified = jose::read::<Command<T>>(token, TYP, Names::Kid)?;
     check_members::<T>(unverified.payload())?;
+    check_kind::<T>(unverified.payload())?;
     let creator = unverified.claims.creator.key()?;
     if unverified.header.kid.as_deref() != Some(creator.jkt().as_str()) {
         return Err(ErrorCode::BadSignature.into());
@@ -175,6 +182,23 @@ fn check_members<T: Members>(payload: &[u8]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn check_kind<T: Members>(payload: &[u8]) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Kind {
+        cmd: String,
+    }
+    let kind: Kind = serde_json::from_slice(payload)
+        .map_err(|_| ApiError::new(ErrorCode::Malformed, "cmd is missing"))?;
+    if kind.cmd == T::CMD {
+        Ok(())
+    } else {
+        Err(ApiError::new(
+            ErrorCode::Malformed,
+            format!("this is not a command to {}", T::CMD),
+        ))
+    }
 }
 
 struct MemberNames(Vec<String>);
@@ -223,5 +247,76 @@ pub fn check_text(title: &str, media_type: &str) -> Result<()> {
         Ok(())
     } else {
         Err(ApiError::new(ErrorCode::Malformed, "not a media type"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use satchel_crypto::ed25519::SigningKey;
+    use serde_json::{Value, json};
+
+    const ISSUER: &str = "https://issuer";
+
+    fn creator() -> SigningKey {
+        SigningKey::from_seed(&Key32::from_bytes([5; 32]))
+    }
+
+    fn upload() -> Value {
+        let work = work_id(&creator().public(), &[7; 16]).unwrap();
+        json!({
+            "aud": ISSUER, "cmd": "upload", "creator": Jwk::of(&creator().public()),
+            "work": work, "work_nonce": b64::encode(&[7; 16]), "iat": 1_000, "exp": 1_300,
+            "version": 1, "size": 5,
+        })
+    }
+
+    fn verified(claims: &Value, key: &SigningKey) -> Result<Command<Upload>> {
+        let kid = key.public().jkt();
+        let token = jose::sign(key, TYP, Some(&kid), None, claims).unwrap();
+        verify::<Upload>(&token, ISSUER, 1_000)
+    }
+
+    #[test]
+    fn a_command_is_for_one_purpose_one_issuer_and_some_minutes() {
+        assert!(verified(&upload(), &creator()).is_ok());
+        for (member, value, code) in [
+            ("cmd", json!("publish"), ErrorCode::Malformed),
+            ("cmd", Value::Null, ErrorCode::Malformed),
+            ("aud", json!("https://other"), ErrorCode::BadSignature),
+            ("exp", json!(1_000), ErrorCode::BadSignature),
+            ("exp", json!(1_000_000), ErrorCode::Malformed),
+            ("iat", json!(5_000), ErrorCode::Malformed),
+            ("extra", json!(1), ErrorCode::Malformed),
+            ("size", json!(0.5), ErrorCode::Malformed),
+            (
+                "work_nonce",
+                json!(b64::encode(&[8; 16])),
+                ErrorCode::WrongKey,
+            ),
+        ] {
+            let mut claims = upload();
+            claims[member] = value;
+            assert_eq!(
+                verified(&claims, &creator()).unwrap_err().code,
+                code,
+                "{member}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_key_that_makes_the_works_id_commands_it() {
+        let other = SigningKey::from_seed(&Key32::from_bytes([6; 32]));
+        assert_eq!(
+            verified(&upload(), &other).unwrap_err().code,
+            ErrorCode::BadSignature
+        );
+        let mut claims = upload();
+        claims["creator"] = serde_json::to_value(Jwk::of(&other.public())).unwrap();
+        assert_eq!(
+            verified(&claims, &other).unwrap_err().code,
+            ErrorCode::WrongKey
+        );
     }
 }

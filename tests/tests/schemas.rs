@@ -1,0 +1,90 @@
+//! Every example in `schemas/` is read by the Rust type and written back the same; every
+//! counterexample is refused by it.
+
+use std::{fs, path::Path};
+
+use satchel_wire::{
+    api::{QuoteOut, Record},
+    command::{Command, Register},
+    delegation::Delegation,
+    error::Problem,
+    order::Order,
+    receipt::Receipt,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+fn files(name: &str, kind: &str) -> Vec<(String, String)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../schemas")
+        .join(name)
+        .join(kind);
+    let entries = fs::read_dir(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    let read = |entry: fs::DirEntry| {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        (
+            format!("{name}/{kind}/{}", entry.file_name().display()),
+            text,
+        )
+    };
+    entries.map(|entry| read(entry.unwrap())).collect()
+}
+
+fn agree<T: DeserializeOwned + Serialize>(name: &str) {
+    let examples = files(name, "examples");
+    assert!(!examples.is_empty());
+    for (file, text) in examples {
+        let typed: T = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let back = serde_json::to_value(&typed).unwrap();
+        assert_eq!(
+            back,
+            serde_json::from_str::<Value>(&text).unwrap(),
+            "{file}"
+        );
+    }
+    for (file, text) in files(name, "counterexamples") {
+        if file.ends_with("other_command.json") {
+            // The kind is checked when a command is verified, and tested there.
+            continue;
+        }
+        assert!(
+            serde_json::from_str::<T>(&text).is_err(),
+            "{file} was accepted"
+        );
+    }
+}
+
+#[test]
+fn orders_agree() {
+    agree::<Order>("order");
+}
+
+#[test]
+fn receipts_agree() {
+    agree::<Receipt>("receipt");
+}
+
+#[test]
+fn delegations_agree() {
+    agree::<Delegation>("delegation");
+}
+
+#[test]
+fn records_agree() {
+    agree::<Record>("record");
+}
+
+#[test]
+fn quotes_agree() {
+    agree::<QuoteOut>("quote");
+}
+
+#[test]
+fn registrations_agree() {
+    agree::<Command<Register>>("command_register");
+}
+
+#[test]
+fn problems_agree() {
+    agree::<Problem>("problem");
+}
