@@ -1,0 +1,59 @@
+// Formatting, lints and packaging: `node tools/check.mjs [name…]`. Each check prints one line.
+import './boot.mjs';
+import { readFileSync, readdirSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Told, inRoot, isMain, main, must, step } from './proc.mjs';
+import { WASM_TARGET, setUpDeny, toolPath } from './setup.mjs';
+import { ORDER } from './deploy.mjs';
+import { WORKERS } from './workers.mjs';
+
+const node = (script, ...args) => (tell) =>
+  must(process.execPath, [inRoot('tools', script), ...args], { tell });
+const cargo = (...args) => (tell) => must('cargo', args, { tell });
+
+/** A lock file made against somebody's own registry would send everyone there. */
+function locks() {
+  const named = /"resolved"|https?:\/\//.exec(readFileSync(inRoot('package-lock.json'), 'utf8'));
+  if (named) throw new Told('package-lock.json names a registry; run: npm install, then node tools/lock.mjs');
+  return must('cargo', ['metadata', '--locked', '--format-version', '1', '--no-deps']);
+}
+
+/** Every script parses; nothing else would notice a slip in one that is seldom run. */
+async function scripts() {
+  for (const folder of ['tools', 'e2e', 'benches']) {
+    const entries = existsSync(inRoot(folder)) ? readdirSync(inRoot(folder), { recursive: true }) : [];
+    const files = entries.filter((name) => /\.m?js$/.test(name) && !name.includes('node_modules'));
+    for (const file of files) await must(process.execPath, ['--check', join(folder, file)]);
+  }
+}
+
+async function deny(tell) {
+  await setUpDeny();
+  await must(toolPath('cargo-deny'), ['--all-features', 'check', 'bans', 'licenses', 'sources'], { tell });
+}
+
+const wasmCrates = WORKERS.flatMap((name) => ['-p', `satchel-${name}-worker`]);
+const STRICT = ['--', '-D', 'warnings'];
+
+const CHECKS = {
+  locks,
+  scripts,
+  fmt: cargo('fmt', '--all', '--check'),
+  deny,
+  clippy: cargo('clippy', '--workspace', '--all-targets', ...STRICT),
+  'clippy-wasm': cargo('clippy', '--lib', '--target', WASM_TARGET, ...wasmCrates, ...STRICT),
+  sizes: node('sizes.mjs'),
+  ...Object.fromEntries(ORDER.map((name) => [`deploy-${name}`, node('deploy.mjs', name, '--dry-run')])),
+};
+const EVERYDAY = ['locks', 'scripts', 'fmt', 'clippy', 'clippy-wasm'];
+
+if (isMain(import.meta)) {
+  await main(async () => {
+    const given = process.argv.slice(2);
+    const names = given.length ? given : EVERYDAY;
+    for (const name of names) {
+      if (!CHECKS[name]) throw new Told(`no check ${name}; there are: ${Object.keys(CHECKS).join(' ')}`);
+      await step(`check ${name}`, CHECKS[name]);
+    }
+  });
+}
