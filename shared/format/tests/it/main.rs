@@ -8,6 +8,7 @@
     reason = "a test that panics has failed, as it should"
 )]
 
+mod damaged;
 mod round_trip;
 mod support;
 mod tamper;

@@ -1,0 +1,125 @@
+//! What this program reads of the issuer's answers (docs/API.md §3).
+//!
+//! Only the members it uses, and others may stand beside them: an installed program must go on
+//! working with an issuer that has learnt to say more. What is signed (receipts) is read strictly
+//! by `satchel-wire`.
+
+use satchel_domain::{
+    id::{Digest, Thumbprint, WorkId},
+    ledger::LedgerId,
+    money::Msat,
+    terms::{Terms, Use},
+};
+use satchel_wire::{api::OrderStatus, jose::Jwk};
+use serde::Deserialize;
+
+/// What the issuer says about a work.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    /// Who made it.
+    pub creator: Jwk,
+    /// Newest published version.
+    pub version: u64,
+    /// All published versions.
+    pub versions: Vec<VersionRecord>,
+}
+
+/// What the issuer says about one version.
+#[derive(Debug, Deserialize)]
+pub struct VersionRecord {
+    /// Number, from 1.
+    pub version: u64,
+    /// SHA-256 of the manifest.
+    pub manifest_digest: Digest,
+    /// Bytes of the packed file.
+    pub size: u64,
+    /// What it was packed for.
+    #[serde(rename = "use")]
+    pub usage: Use,
+    /// Where the packed file lies.
+    pub url: String,
+    /// Thumbprint of the manifest's signer.
+    pub signer: Thumbprint,
+}
+
+/// A price, held for some minutes.
+#[derive(Debug, Deserialize)]
+pub struct Quote {
+    /// The token to put in the order.
+    pub quote: String,
+    /// The work.
+    pub work: WorkId,
+    /// Its version.
+    pub version: u32,
+    /// Its terms.
+    pub terms: Terms,
+    /// Their digest.
+    pub terms_digest: Digest,
+    /// Millionths of a dollar.
+    pub usd_micros: u64,
+    /// Millisatoshi.
+    pub msat: Msat,
+    /// Which money.
+    pub ledger: LedgerId,
+}
+
+/// What became of an order.
+#[derive(Debug, Deserialize)]
+pub struct Ordered {
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Whether this very order was posted before.
+    #[serde(default)]
+    pub replayed: bool,
+    /// Whether the work was owned already, so that nothing was paid.
+    #[serde(default)]
+    pub owned: bool,
+    /// The receipt, once posted.
+    pub receipt: Option<String>,
+}
+
+/// A content key.
+#[derive(Debug, Deserialize)]
+pub struct Key {
+    /// 32 bytes, base64url.
+    pub content_key: String,
+}
+
+/// An account as its owner sees it.
+#[derive(Debug, Deserialize)]
+pub struct Account {
+    /// Which money.
+    pub ledger: LedgerId,
+    /// Whether test money can be had here.
+    pub test_money: bool,
+    /// What may be spent.
+    pub balance_msat: Msat,
+    /// What is reserved.
+    pub pending_msat: Msat,
+    /// Sales not yet settled.
+    pub incoming_msat: Msat,
+    /// The rate, if there is one.
+    pub rate: Option<Rate>,
+}
+
+/// The exchange rate.
+#[derive(Debug, Deserialize)]
+pub struct Rate {
+    /// Millionths of a dollar for a bitcoin.
+    pub usd_micros_per_btc: u64,
+    /// When it was true.
+    pub time: u64,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// Test money was credited.
+#[derive(Debug, Deserialize)]
+pub struct Credited {
+    /// What may be spent now.
+    pub balance_msat: Msat,
+}
+
+/// Something was done.
+#[derive(Debug, Deserialize)]
+pub struct Done {}

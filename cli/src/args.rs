@@ -1,0 +1,113 @@
+//! The `satchel` command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use satchel_format::Origin;
+
+use crate::{fail::Result, info, keyfile, money, open, pack, wallet_commands};
+
+/// Files that carry their own price tag: look into them, check them, buy and open them, pack them.
+#[derive(Debug, Parser)]
+#[command(name = "satchel", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Say results as one line of JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 a file can't be read or written, 2 wrong usage, 3 not a satchel, damaged, or \
+not what its issuer has on record, 4 not done for your protection (issuer not trusted, price too \
+high, not confirmed), 5 the issuer refused, 6 the issuer didn't answer (run it again, nothing is \
+paid twice), 7 streaming only.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what a satchel is: title, price, issuer, creator. No network, no key.
+    Info {
+        /// The satchel.
+        file: PathBuf,
+    },
+    /// Check every byte of a satchel against its creator's signature. No network, no key.
+    Verify {
+        /// The satchel.
+        file: PathBuf,
+    },
+    /// Buy a satchel, if you don't own it yet, and write its contents to a file.
+    Open(open::Options),
+    /// Make and use a wallet file.
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+    /// Encrypt a file for sale.
+    Pack(pack::Options),
+    /// Make a file with a new secret key, for `pack --work-key` or `satchel-ops --key`.
+    Key {
+        /// The file to make.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum WalletCommand {
+    /// Make a new wallet file. Nothing is sent.
+    New {
+        /// The file to make.
+        file: PathBuf,
+        /// Where its account is, e.g. <https://satchel.example>.
+        #[arg(long, value_name = "URL", value_parser = origin)]
+        issuer: Origin,
+    },
+    /// Show what may be spent.
+    Balance(WalletArgs),
+    /// Take TEST MONEY: worth nothing, for trying things out.
+    TestMoney {
+        /// How much, in dollars.
+        #[arg(long, value_name = "USD", value_parser = money::parse_usd)]
+        usd: u64,
+        #[command(flatten)]
+        wallet: WalletArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct WalletArgs {
+    /// The wallet file; otherwise the one named by `SATCHEL_WALLET`.
+    #[arg(long, value_name = "FILE")]
+    wallet: Option<PathBuf>,
+    /// Send requests here instead of to the issuer's own address.
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    issuer_base: Option<Origin>,
+}
+
+/// Reads an origin; a slash at the end is a habit, not a mistake.
+pub(crate) fn origin(text: &str) -> std::result::Result<Origin, String> {
+    let text = text.strip_suffix('/').unwrap_or(text);
+    Origin::parse(text).map_err(|error| error.to_string())
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn run(self) -> Result<()> {
+        let json = self.json;
+        match self.command {
+            Command::Info { file } => info::info(&file, json),
+            Command::Verify { file } => info::verify(&file, json),
+            Command::Open(args) => open::open(&args, json),
+            Command::Wallet(WalletCommand::New { file, issuer }) => {
+                wallet_commands::create(&file, issuer, json)
+            }
+            Command::Wallet(WalletCommand::Balance(args)) => {
+                wallet_commands::balance(args.wallet.as_deref(), args.issuer_base.as_ref(), json)
+            }
+            Command::Wallet(WalletCommand::TestMoney { usd, wallet: args }) => {
+                let (wallet, base) = (args.wallet.as_deref(), args.issuer_base.as_ref());
+                wallet_commands::test_money(wallet, base, usd, json)
+            }
+            Command::Pack(args) => pack::pack(&args, json),
+            Command::Key { file } => keyfile::create(&file, json),
+        }
+    }
+}

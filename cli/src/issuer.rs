@@ -1,0 +1,189 @@
+//! The issuer's public API (docs/API.md §3), as much of it as this program uses.
+
+use satchel_crypto::{Key32, b64, ed25519::SigningKey};
+use satchel_domain::{
+    id::{FundingId, OrderId},
+    money::Msat,
+};
+use satchel_format::{ContentKey, Origin, WorkId};
+use satchel_wire::{
+    delegation::{self, Delegation, Scope},
+    jose::{self, Jwk},
+    proof,
+    receipt::Jwks,
+};
+use serde_json::json;
+
+use crate::{
+    answers::{Account, Credited, Done, Key, Ordered, Quote, Record},
+    clock,
+    fail::{Exit, Failure, Result},
+    http::{Call, Headers, Http},
+    wallet::Wallet,
+};
+
+/// How long this device's key may act before the root key must say so again: 90 days.
+const DELEGATION_LIFE_S: u64 = 90 * 86_400;
+/// A delegation that ends sooner than this is renewed first.
+const DELEGATION_SPARE_S: u64 = 600;
+
+/// One issuer.
+#[derive(Debug)]
+pub struct Issuer {
+    http: Http,
+    origin: Origin,
+}
+
+impl Issuer {
+    /// `base` is where to send requests if that is not the issuer's own origin. Plain HTTP is
+    /// refused beyond this machine: receipts and keys would lie open on the way.
+    pub fn new(origin: &Origin, base: Option<&Origin>) -> Result<Self> {
+        let base = base.unwrap_or(origin);
+        if !base.is_private() {
+            let what = format!("{base} is not encrypted (no https)");
+            return Err(Failure::new(Exit::Guarded, what)
+                .next("Keys sent there could be read on the way, so nothing was sent."));
+        }
+        Ok(Self {
+            http: Http::new(base.as_str()),
+            origin: origin.clone(),
+        })
+    }
+
+    /// Its origin.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// A proof that `key` sends this request, and the token it goes with.
+    fn proof(&self, key: &SigningKey, call: &Call, token: Option<&str>) -> Result<Headers> {
+        let url = format!("{}{}", self.origin, call.path);
+        let unique = b64::encode(&clock::random::<16>()?);
+        let proof = proof::sign(key, call.method, &url, token, unique, clock::now_s())
+            .map_err(|_| signing_failed())?;
+        let token = token.map(|token| ("Authorization", format!("DPoP {token}")));
+        Ok([("DPoP", proof)].into_iter().chain(token).collect())
+    }
+
+    /// What is on record of a work.
+    pub fn record(&self, work: &WorkId) -> Result<Record> {
+        self.http.call(&Call::get(format!("/v1/works/{work}")))
+    }
+
+    /// A price for the newest version.
+    pub fn quote(&self, work: &WorkId) -> Result<Quote> {
+        self.http
+            .call(&Call::post("/v1/quotes", json!({"work": work})))
+    }
+
+    /// Sends a signed order; the same order may be sent any number of times.
+    pub fn order(&self, order: &str) -> Result<Ordered> {
+        self.http
+            .call(&Call::post("/v1/orders", json!({"order": order})))
+    }
+
+    /// Where an order stands; `key` is the one its receipt is for.
+    pub fn order_status(&self, order: &OrderId, key: &SigningKey) -> Result<Ordered> {
+        let call = Call::get(format!("/v1/orders/{order}"));
+        self.http.call_with(&call, || self.proof(key, &call, None))
+    }
+
+    /// The keys receipts are signed with.
+    pub fn jwks(&self) -> Result<Jwks> {
+        self.http.call(&Call::get("/.well-known/jwks.json"))
+    }
+
+    /// The content key of a bought work.
+    pub fn content_key(&self, receipt: &str, key: &SigningKey) -> Result<ContentKey> {
+        let call = Call::post("/v1/keys", json!({}));
+        let answer: Key = self
+            .http
+            .call_with(&call, || self.proof(key, &call, Some(receipt)))?;
+        let key = Key32::from_b64(&answer.content_key)
+            .map_err(|_| Failure::new(Exit::Refused, "the issuer's answer is not as documented"))?;
+        Ok(ContentKey::from_key(key))
+    }
+
+    /// The wallet's account.
+    pub fn account(&self, wallet: &Wallet) -> Result<Account> {
+        let call = Call::get(format!("/v1/accounts/{}", wallet.account()?));
+        self.http
+            .call_with(&call, || self.proof(wallet.device(), &call, None))
+    }
+
+    /// Takes test money; `id` makes it harmless to ask twice.
+    pub fn test_money(&self, wallet: &Wallet, id: &FundingId, msat: Msat) -> Result<Credited> {
+        let path = format!("/v1/accounts/{}/test-money", wallet.account()?);
+        let call = Call::post(path, json!({"id": id, "msat": msat}));
+        self.http
+            .call_with(&call, || self.proof(wallet.device(), &call, None))
+    }
+
+    /// Sends an operator's signed command.
+    pub fn operator(&self, command: &str) -> Result<Done> {
+        self.http
+            .call(&Call::post("/v1/operator", json!({"command": command})))
+    }
+
+    /// Does something that needs the device key to be known to the issuer: makes it known before
+    /// the first time, when it ends soon, and once more where the issuer has forgotten it.
+    pub fn delegated<T>(
+        &self,
+        wallet: &mut Wallet,
+        act: impl Fn(&Self, &Wallet) -> Result<T>,
+    ) -> Result<T> {
+        let soon = clock::now_s().saturating_add(DELEGATION_SPARE_S);
+        let fresh = wallet.delegated_until(&self.origin) <= soon;
+        if fresh {
+            self.delegate(wallet)?;
+        }
+        match act(self, wallet) {
+            Err(failure) if !fresh && forgotten(&failure) => {
+                self.delegate(wallet)?;
+                act(self, wallet)
+            }
+            answer => answer,
+        }
+    }
+
+    fn delegate(&self, wallet: &mut Wallet) -> Result<()> {
+        let now = clock::now_s();
+        let until = now.saturating_add(DELEGATION_LIFE_S);
+        let account = wallet.account()?;
+        let claims = Delegation {
+            aud: self.origin.to_string(),
+            account: account.clone(),
+            root: Jwk::of(&wallet.root().public()),
+            key: Jwk::of(&wallet.device().public()),
+            scope: vec![Scope::Spend, Scope::Read],
+            max_order_msat: None,
+            epoch: 0,
+            iat: now,
+            exp: until,
+        };
+        let signed = jose::sign(wallet.root(), delegation::TYP, None, None, &claims)
+            .map_err(|_| signing_failed())?;
+        let path = format!("/v1/accounts/{account}/delegations");
+        let call = Call::post(path, json!({"delegation": signed}));
+        let _: Done = self.http.call(&call)?;
+        wallet.set_delegated(&self.origin, until)
+    }
+}
+
+/// Whether the issuer does not know the device key (any more), so that saying it again may help.
+fn forgotten(failure: &Failure) -> bool {
+    [
+        "wrong_key",
+        "delegation_expired",
+        "scope_missing",
+        "unknown_account",
+    ]
+    .iter()
+    .any(|code| failure.is(code))
+}
+
+/// Signing is arithmetic on memory; that it can fail is a matter of types only.
+pub(crate) fn signing_failed() -> Failure {
+    Failure::new(Exit::Machine, "a document can't be signed")
+}

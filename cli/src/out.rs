@@ -1,0 +1,154 @@
+//! Writing results: whole or not at all.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+};
+
+use satchel_crypto::b32;
+
+use crate::{
+    clock,
+    fail::{Exit, Failure, Result},
+};
+
+/// Who may read a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// As the system does by default.
+    Default,
+    /// Its owner alone (0600).
+    Owner,
+}
+
+/// A file that appears under its name only when it is complete.
+#[derive(Debug)]
+pub struct Pending {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    done: bool,
+}
+
+impl Pending {
+    /// Starts a file beside its final place (a rename works within one file system only).
+    pub fn create(path: &Path, access: Access) -> Result<Self> {
+        let name = path.file_name().ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                format!("{} is not a file name", path.display()),
+            )
+        })?;
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}.part", b32::encode(&clock::random::<5>()?)));
+        let temporary = path.with_file_name(temporary);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        if access == Access::Owner {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let file = options
+            .open(&temporary)
+            .map_err(|e| Failure::file("write", path, &e))?;
+        Ok(Self {
+            file,
+            temporary,
+            path: path.to_owned(),
+            done: false,
+        })
+    }
+
+    /// The file, to write to.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Puts it in its place, replacing what is there.
+    pub fn finish(mut self) -> Result<()> {
+        let path = self.path.clone();
+        let failure = |e: io::Error| Failure::file("write", &path, &e);
+        self.file.sync_all().map_err(failure)?;
+        fs::rename(&self.temporary, &self.path).map_err(failure)?;
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.done {
+            drop(fs::remove_file(&self.temporary));
+        }
+    }
+}
+
+/// Writes a small file at once.
+pub fn write(path: &Path, access: Access, bytes: &[u8]) -> Result<()> {
+    let mut pending = Pending::create(path, access)?;
+    pending
+        .file()
+        .write_all(bytes)
+        .map_err(|e| Failure::file("write", path, &e))?;
+    pending.finish()
+}
+
+/// Where a command's file goes: a path, or `-` for stdout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A file.
+    Path(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+impl Target {
+    /// Checks before anything is paid that the result can be put there.
+    pub fn new(path: &Path, force: bool) -> Result<Self> {
+        if path == Path::new("-") {
+            if io::stdout().is_terminal() {
+                return Err(
+                    Failure::new(Exit::Usage, "this would fill your terminal with bytes")
+                        .next("Give a file name after -o, or send the output to another program."),
+                );
+            }
+            return Ok(Self::Stdout);
+        }
+        if !force && path.symlink_metadata().is_ok() {
+            return Err(
+                Failure::new(Exit::Usage, format!("{} is there already", path.display()))
+                    .next("Choose another name, or add --force to replace it."),
+            );
+        }
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        if parent.is_some_and(|parent| !parent.is_dir()) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("there is no folder for {}", path.display()),
+            ));
+        }
+        Ok(Self::Path(path.to_owned()))
+    }
+
+    /// Writes through `fill`; a path holds the result only if all of it succeeded.
+    pub fn write(&self, fill: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Stdout => {
+                let mut stdout = io::stdout().lock();
+                fill(&mut stdout)?;
+                stdout
+                    .flush()
+                    .map_err(|e| Failure::file("write", Path::new("stdout"), &e))
+            }
+            Self::Path(path) => {
+                let mut pending = Pending::create(path, Access::Default)?;
+                fill(pending.file())?;
+                pending.finish()
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! `satchel pack`: encrypts a file for its issuer, with the fixed segment plan.
+
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use satchel_crypto::{Key32, b64, cobblestone::SALT_BYTES};
+use satchel_format::{
+    ContentKey, Description, Origin, Packer, Satchel, SignedManifest, Terms, Use, WorkId,
+    manifest::Bytes, plan, work,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    args, clock,
+    fail::{Exit, Failure, Result},
+    keyfile, money,
+    out::{self, Access, Pending},
+    say::{self, Progress},
+};
+
+/// Longest key file that is read, in bytes.
+const MAX_KEY_BYTES: u64 = 4_096;
+
+/// What the user asked for.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// What to pack.
+    pub file: PathBuf,
+    /// Where the satchel goes.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace satchel and key file if they are there already.
+    #[arg(long)]
+    pub force: bool,
+    /// Title, 1 to 200 characters.
+    #[arg(long)]
+    pub title: String,
+    /// Price in dollars.
+    #[arg(long, value_name = "USD", value_parser = money::parse_usd)]
+    pub price: u64,
+    /// Let buyers pay more.
+    #[arg(long)]
+    pub pay_more: bool,
+    /// What is sold.
+    #[arg(long = "use", value_name = "USE", default_value = "download", value_parser = usage)]
+    pub usage: Use,
+    /// Who sells it, e.g. <https://satchel.example>.
+    #[arg(long, value_name = "URL", value_parser = args::origin)]
+    pub issuer: Origin,
+    /// The creator's key file (`satchel key FILE` makes one).
+    #[arg(long, value_name = "FILE")]
+    pub work_key: PathBuf,
+    /// For a new version: the `work_nonce` of the earlier ones.
+    #[arg(long, value_name = "BASE64URL", value_parser = nonce)]
+    pub nonce: Option<Bytes<16>>,
+    /// Version of the work.
+    #[arg(long = "work-version", value_name = "N", default_value_t = 1)]
+    pub version: u64,
+    /// File name for buyers, if not this one's.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Media type, if it isn't plain from the name.
+    #[arg(long)]
+    pub media_type: Option<String>,
+    /// Where the content key goes, if not beside the satchel.
+    #[arg(long, value_name = "FILE")]
+    pub key_out: Option<PathBuf>,
+}
+
+/// The file that holds the content key: what the issuer takes in, and what the creator keeps.
+#[derive(Serialize, Deserialize)]
+struct KeyFile {
+    v: u64,
+    work: WorkId,
+    work_nonce: Bytes<{ work::NONCE_BYTES }>,
+    version: u64,
+    content_key: String,
+}
+
+fn nonce(text: &str) -> std::result::Result<Bytes<16>, String> {
+    Bytes::try_from(text.to_owned()).map_err(|_| "not 16 bytes as base64url".to_owned())
+}
+
+fn usage(text: &str) -> std::result::Result<Use, String> {
+    match text {
+        "download" => Ok(Use::Download),
+        "stream" => Ok(Use::Stream),
+        _ => Err("download or stream".to_owned()),
+    }
+}
+
+/// Runs the command.
+pub fn pack(options: &Options, json: bool) -> Result<()> {
+    if options.usage == Use::Stream {
+        return Err(
+            Failure::new(Exit::Usage, "streamed works are packed in the studio")
+                .next("They are cut where a player can begin, which this command doesn't know."),
+        );
+    }
+    let key_path = options
+        .key_out
+        .clone()
+        .unwrap_or_else(|| beside(&options.out));
+    for path in [&options.out, &key_path] {
+        if !options.force && path.symlink_metadata().is_ok() {
+            return Err(
+                Failure::new(Exit::Usage, format!("{} is there already", path.display()))
+                    .next("Choose another name, or add --force to replace it."),
+            );
+        }
+    }
+    let creator = keyfile::read(&options.work_key)?;
+    let failure = |e| Failure::file("read", &options.file, &e);
+    let mut source = File::open(&options.file).map_err(failure)?;
+    let size = source.metadata().map_err(failure)?.len();
+    let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
+    let description = describe(options)?;
+    let work_nonce = Bytes(description.work_nonce);
+    let packer = Packer::new(
+        description,
+        creator,
+        &content_key,
+        plan::fixed(size)?,
+        Vec::new(),
+    )?;
+    let work = packer.work().clone();
+
+    // The key first: a satchel whose key is lost can never be opened.
+    let kept = KeyFile {
+        v: 1,
+        work,
+        work_nonce,
+        version: options.version,
+        content_key: b64::encode(content_key.key().as_bytes()),
+    };
+    let kept_json = serde_json::to_vec_pretty(&kept)
+        .map_err(|_| Failure::new(Exit::Machine, "the key can't be written"))?;
+    let mut pending = Pending::create(&options.out, Access::Default)?;
+    let signed = write(packer, &mut source, size, options, pending.file())?;
+    out::write(&key_path, Access::Owner, &kept_json)?;
+    pending.finish()?;
+    report(options, json, &kept, &key_path, &signed)
+}
+
+fn describe(options: &Options) -> Result<Description> {
+    let own_name = || {
+        options
+            .file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned)
+    };
+    let name = options.name.clone().or_else(own_name).ok_or_else(|| {
+        Failure::new(Exit::Usage, "this file has no name that can be written").next("Give --name.")
+    })?;
+    let media_type = options
+        .media_type
+        .clone()
+        .unwrap_or_else(|| media_type(&name).to_owned());
+    Ok(Description {
+        work_nonce: match &options.nonce {
+            Some(nonce) => nonce.0,
+            None => clock::random()?,
+        },
+        version: options.version,
+        issuer: options.issuer.clone(),
+        title: options.title.clone(),
+        name,
+        media_type,
+        mse: None,
+        duration_ms: None,
+        terms: Terms {
+            pay_more: options.pay_more,
+            usd_micros: options.price,
+            usage: options.usage,
+        },
+        created: clock::now_s(),
+    })
+}
+
+/// Writes body, then front; memory is one segment.
+fn write(
+    mut packer: Packer,
+    source: &mut File,
+    size: u64,
+    options: &Options,
+    out: &mut File,
+) -> Result<SignedManifest> {
+    let reading = |e| Failure::file("read", &options.file, &e);
+    let writing = |e| Failure::file("write", &options.out, &e);
+    let mut progress = Progress::new("packing", size);
+    out.seek(SeekFrom::Start(packer.front_len()))
+        .map_err(writing)?;
+    let mut plain = Vec::new();
+    while let Some(len) = packer.next_len() {
+        plain.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
+        source.read_exact(&mut plain).map_err(reading)?;
+        let salt: [u8; SALT_BYTES] = clock::random()?;
+        out.write_all(&packer.segment(&salt, &plain)?)
+            .map_err(writing)?;
+        progress.add(u64::from(len));
+    }
+    if source.read(&mut [0]).map_err(reading)? != 0 {
+        return Err(
+            Failure::new(Exit::Machine, "the file grew while it was packed")
+                .next("Pack it again when nothing writes to it."),
+        );
+    }
+    let (front, signed) = packer.finish()?;
+    out.seek(SeekFrom::Start(0)).map_err(writing)?;
+    out.write_all(&front).map_err(writing)?;
+    Ok(signed)
+}
+
+fn report(
+    options: &Options,
+    json: bool,
+    kept: &KeyFile,
+    key_path: &Path,
+    signed: &SignedManifest,
+) -> Result<()> {
+    if json {
+        return say::line(
+            &json!({
+                "packed": options.out.display().to_string(),
+                "work": kept.work,
+                "work_nonce": kept.work_nonce,
+                "version": kept.version,
+                "key_file": key_path.display().to_string(),
+                "manifest": signed.token(),
+                "manifest_digest": b64::encode(signed.digest()),
+            })
+            .to_string(),
+        );
+    }
+    say::line(&format!(
+        "packed {} as {} at {}",
+        options.out.display(),
+        kept.work,
+        money::usd(options.price)
+    ))?;
+    say::note(&format!(
+        "Keep {} secret and safe: it opens the satchel, and the issuer needs it to sell it.",
+        key_path.display()
+    ));
+    Ok(())
+}
+
+/// Reads the content key of this satchel from a key file.
+pub fn read_key(path: &Path, satchel: &Satchel) -> Result<ContentKey> {
+    let failure = |e| Failure::file("read", path, &e);
+    let mut text = String::new();
+    let file = File::open(path).map_err(failure)?;
+    file.take(MAX_KEY_BYTES)
+        .read_to_string(&mut text)
+        .map_err(failure)?;
+    let other = |what: &str| Failure::new(Exit::Usage, format!("{} is {what}", path.display()));
+    let kept: KeyFile = serde_json::from_str(&text).map_err(|_| other("not a key file"))?;
+    let manifest = satchel.manifest();
+    if kept.work != manifest.work || kept.version != manifest.version {
+        return Err(other("the key of another work or version"));
+    }
+    let key = Key32::from_b64(&kept.content_key).map_err(|_| other("not a key file"))?;
+    Ok(ContentKey::from_key(key))
+}
+
+/// `song.satchel` → `song.satchel.key`
+fn beside(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".key");
+    PathBuf::from(name)
+}
+
+/// The media types people sell most; anything else is bytes.
+fn media_type(name: &str) -> &'static str {
+    let extension = name
+        .rsplit_once('.')
+        .map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    match extension.as_str() {
+        "mp3" => "audio/mpeg",
+        "m4a" => "audio/mp4",
+        "flac" => "audio/flac",
+        "ogg" | "opus" => "audio/ogg",
+        "wav" => "audio/wav",
+        "mp4" | "m4v" => "video/mp4",
+        "webm" => "video/webm",
+        "pdf" => "application/pdf",
+        "epub" => "application/epub+zip",
+        "zip" => "application/zip",
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "txt" => "text/plain",
+        "html" => "text/html",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,341 @@
+//! What works without an issuer: info, verify, pack, open with the key file, and their refusals.
+
+use crate::support::*;
+
+/// A folder with `song.mp3` packed as `song.satchel`.
+fn packed(contents: &[u8]) -> Folder {
+    let folder = Folder::new();
+    folder.write("song.mp3", contents);
+    folder.satchel(&["key", "creator.key"]).ok();
+    folder
+        .satchel(&[
+            "pack",
+            "song.mp3",
+            "-o",
+            "song.satchel",
+            "--title",
+            "Tide",
+            "--price",
+            "0.50",
+            "--issuer",
+            "http://localhost:8787/",
+            "--work-key",
+            "creator.key",
+        ])
+        .ok();
+    folder
+}
+
+#[test]
+fn packed_file_opens_again_byte_for_byte() {
+    for len in [0, 1, 16_384, (1 << 20) + 5] {
+        let contents: Vec<u8> = (0..len).map(|i: u32| i.to_le_bytes()[0] ^ 0x5a).collect();
+        let folder = packed(&contents);
+        folder.satchel(&["verify", "song.satchel"]).ok();
+        let opened = folder
+            .satchel(&[
+                "open",
+                "song.satchel",
+                "-o",
+                "out",
+                "--key-file",
+                "song.satchel.key",
+            ])
+            .ok();
+        assert!(opened.starts_with("opened out ("), "{opened}");
+        assert!(folder.read("out") == contents, "{len}");
+    }
+}
+
+#[test]
+fn contents_come_out_on_stdout_alone() {
+    let folder = packed(b"a song");
+    let args = [
+        "open",
+        "song.satchel",
+        "-o",
+        "-",
+        "--key-file",
+        "song.satchel.key",
+    ];
+    let ran = folder.satchel(&args);
+    assert_eq!(ran.ok(), "a song");
+    assert!(ran.stderr().contains("opened -"), "{}", ran.stderr());
+    folder.satchel(&[&args[..], &["--json"]].concat()).fails(2);
+}
+
+#[test]
+fn info_tells_what_the_creator_signed() {
+    let folder = packed(b"a song");
+    let text = folder.satchel(&["info", "song.satchel"]).ok();
+    for part in [
+        "Tide",
+        "$0.50",
+        "audio/mpeg",
+        "http://localhost:8787",
+        "download",
+        "6 bytes",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let json = folder.satchel(&["info", "song.satchel", "--json"]).json();
+    assert_eq!(json["manifest"]["terms"]["usd_micros"], 500_000);
+    assert_eq!(json["manifest"]["name"], "song.mp3");
+    assert_eq!(json["file_size"], folder.read("song.satchel").len());
+}
+
+#[test]
+fn new_version_of_a_work_keeps_its_id() {
+    let folder = packed(b"a song");
+    let first = folder.satchel(&["info", "--json", "song.satchel"]).json();
+    let nonce = first["manifest"]["work_nonce"].as_str().unwrap().to_owned();
+    let second = folder
+        .satchel(&[
+            "pack",
+            "song.mp3",
+            "-o",
+            "second.satchel",
+            "--title",
+            "Tide II",
+            "--price",
+            "1",
+            "--issuer",
+            "http://localhost:8787",
+            "--work-key",
+            "creator.key",
+            "--nonce",
+            &nonce,
+            "--work-version",
+            "2",
+            "--json",
+        ])
+        .json();
+    assert_eq!(second["work"], first["manifest"]["work"]);
+    assert_ne!(second["manifest_digest"], first["manifest_digest"]);
+    let err = folder
+        .satchel(&[
+            "open",
+            "second.satchel",
+            "-o",
+            "out",
+            "--key-file",
+            "song.satchel.key",
+        ])
+        .fails(2);
+    assert!(err.contains("another work or version"), "{err}");
+}
+
+#[test]
+fn damaged_files_are_refused_with_the_fault_and_nothing_is_written() {
+    let folder = packed(b"a song");
+    for (name, fault) in [
+        ("magic_of_version_2", "not_satchel"),
+        ("file_cut_short", "file_size"),
+        ("file_cut_in_header", "file_size"),
+        ("price_changed", "signature"),
+        ("body_replaced_by_a_key_holder", "merkle_root"),
+        ("preview_altered", "preview_digest"),
+    ] {
+        let err = folder.satchel(&["verify", &vector(name)]).fails(3);
+        assert!(err.contains(&format!("({fault})")), "{name}: {err}");
+        let args = [
+            "open",
+            &vector(name),
+            "-o",
+            "out",
+            "--key-file",
+            "song.satchel.key",
+        ];
+        folder.satchel(&args).fails(3);
+    }
+    assert!(!folder.has("out"));
+    folder.satchel(&["info", "missing.satchel"]).fails(1);
+    folder.satchel(&["info", "."]).fails(2);
+}
+
+#[test]
+fn key_that_does_not_fit_leaves_nothing_behind() {
+    let folder = packed(b"a song");
+    let key = String::from_utf8(folder.read("song.satchel.key")).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&key).unwrap();
+    json["content_key"] = "A".repeat(43).into();
+    folder.write("wrong.key", json.to_string().as_bytes());
+    let before = folder.names();
+    let args = [
+        "open",
+        "song.satchel",
+        "-o",
+        "out",
+        "--key-file",
+        "wrong.key",
+    ];
+    let err = folder.satchel(&args).fails(3);
+    assert!(err.contains("(key_commitment)"), "{err}");
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn nothing_is_replaced_unasked() {
+    let folder = packed(b"a song");
+    folder.write("out", b"precious");
+    let args = [
+        "open",
+        "song.satchel",
+        "-o",
+        "out",
+        "--key-file",
+        "song.satchel.key",
+    ];
+    folder.satchel(&args).fails(2);
+    assert_eq!(folder.read("out"), b"precious");
+    folder.satchel(&[&args[..], &["--force"]].concat()).ok();
+    assert_eq!(folder.read("out"), b"a song");
+    folder.satchel(&["key", "creator.key"]).fails(2);
+    folder
+        .satchel(&["wallet", "new", "out", "--issuer", "http://localhost:8787"])
+        .fails(2);
+}
+
+#[test]
+fn streams_are_neither_packed_nor_opened_here() {
+    let folder = packed(b"a song");
+    let err = folder
+        .satchel(&["open", &vector("media"), "-o", "out", "--wallet", "none"])
+        .fails(7);
+    assert!(err.contains("(streaming_only)"), "{err}");
+    assert!(
+        err.contains("Play it at http://localhost:8787/w/wrk_"),
+        "{err}"
+    );
+    let err = folder
+        .satchel(&[
+            "pack",
+            "song.mp3",
+            "-o",
+            "s.satchel",
+            "--title",
+            "T",
+            "--price",
+            "1",
+            "--use",
+            "stream",
+            "--issuer",
+            "http://localhost:8787",
+            "--work-key",
+            "creator.key",
+        ])
+        .fails(2);
+    assert!(err.contains("studio"), "{err}");
+}
+
+#[test]
+fn wrong_arguments_are_told_before_anything_happens() {
+    let folder = packed(b"a song");
+    for args in [
+        &[
+            "pack",
+            "song.mp3",
+            "-o",
+            "x",
+            "--title",
+            "T",
+            "--price",
+            "0,5",
+            "--issuer",
+            "http://a",
+            "--work-key",
+            "creator.key",
+        ][..],
+        &[
+            "pack",
+            "song.mp3",
+            "-o",
+            "x",
+            "--title",
+            "T",
+            "--price",
+            "1",
+            "--issuer",
+            "localhost:8787",
+            "--work-key",
+            "creator.key",
+        ],
+        &["open", "song.satchel"],
+        &["open", "song.satchel", "-o", "out"],
+        &[
+            "open",
+            "song.satchel",
+            "-o",
+            "no/such/folder/out",
+            "--wallet",
+            "w",
+        ],
+        &["wallet", "balance"],
+        &["frobnicate"],
+        &[],
+    ] {
+        folder.satchel(args).fails(2);
+    }
+    // A title beyond the format's limit is the packer's to refuse.
+    let title = "x".repeat(201);
+    let args = [
+        "pack",
+        "song.mp3",
+        "-o",
+        "x",
+        "--title",
+        &title,
+        "--price",
+        "1",
+        "--issuer",
+        "http://localhost:1",
+        "--work-key",
+        "creator.key",
+    ];
+    let err = folder.satchel(&args).fails(3);
+    assert!(err.contains("(manifest_shape)"), "{err}");
+    assert!(!folder.has("x") && !folder.has("x.key"));
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_are_the_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = packed(b"a song");
+    folder
+        .satchel(&[
+            "wallet",
+            "new",
+            "wallet.json",
+            "--issuer",
+            "http://localhost:8787",
+        ])
+        .ok();
+    for name in ["creator.key", "song.satchel.key", "wallet.json"] {
+        let mode = std::fs::metadata(folder.path(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+        std::fs::set_permissions(folder.path(name), PermissionsExt::from_mode(0o644)).unwrap();
+    }
+    let err = folder
+        .satchel(&["wallet", "balance", "--wallet", "wallet.json"])
+        .fails(2);
+    assert!(err.contains("chmod 600"), "{err}");
+    let args = [
+        "pack",
+        "song.mp3",
+        "-o",
+        "x",
+        "--title",
+        "T",
+        "--price",
+        "1",
+        "--issuer",
+        "http://localhost:1",
+        "--work-key",
+        "creator.key",
+    ];
+    folder.satchel(&args).fails(2);
+}

@@ -1,0 +1,16 @@
+//! The commands as a user runs them: alone, against an issuer in this process, and with what the
+//! JavaScript SDK packs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod buy;
+mod local;
+mod mock;
+mod ops;
+mod sdk;
+mod support;
