@@ -1,0 +1,13 @@
+export * from './bytes.js';
+export * from './errors.js';
+export * from './ids.js';
+export * from './json.js';
+export * from './jws.js';
+export * from './keys.js';
+export * from './money.js';
+export * from './proof.js';
+export * from './identity.js';
+export * from './client.js';
+export * as cobblestone from './cobblestone.js';
+export * as format from './format.js';
+export * as plan from './plan.js';
