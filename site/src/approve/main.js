@@ -1,0 +1,271 @@
+// The window in which a buyer approves a price: on the wallet host, at the top level, never in a frame.
+import { fundingId } from '../../../sdk/js/src/ids.js';
+import { formatUsd, msatToUsd, usdToMsat } from '../../../sdk/js/src/money.js';
+import { sleep } from '../../../sdk/js/src/client.js';
+import { explain } from '../frame/problems.js';
+import { loadConfig } from '../shared/config.js';
+import { $, el } from '../shared/ui.js';
+import { createWallet, loadWallet, walletClient, wordsOnce } from '../shared/wallet-store.js';
+import { owns, readAccount } from '../wallet/account.js';
+import { exactBits, worth } from '../wallet/money.js';
+import { action, alertBox, facts, notice, problemBox, show, testBadge } from '../wallet/view.js';
+import { dropOrder, keepOrder, keptOrder } from './orders.js';
+import { readRequest } from './request.js';
+import { text } from './text.js';
+
+/** A press this soon after the window appeared was meant for the page below it. */
+const CALM_MS = 500;
+/** Test money added by one press. */
+const TEST_USD = 5_000_000;
+/** An offer that ends sooner than this is renewed before signing. */
+const MARGIN_S = 5;
+/** Pauses between sending the same order again; then the buyer is asked. */
+const RETRIES_MS = [1000, 2000, 4000, 8000, 15_000];
+
+const root = $('#app');
+const client = await walletClient();
+const { issuer } = await loadConfig();
+const request = self.top === self ? await readRequest(location.hash, { issuer, referrer: document.referrer }) : null;
+
+/** What is known so far; `wallet` and `account` are null before there is a wallet. */
+let offer = { quote: null, wallet: null, account: null, owned: false, reminder: false };
+let shownAt = Infinity;
+
+const calm = () => performance.now() - shownAt >= CALM_MS;
+const price = (quote) => (quote.usd_micros === 0 ? text.free : text.pay(formatUsd(quote.usd_micros)));
+const amount = (msat, rate) => text.balanceValue(worth(msat, rate.usd_micros_per_btc), exactBits(msat));
+
+function page(...nodes) {
+  show(root, ...nodes);
+  shownAt = document.visibilityState === 'visible' ? performance.now() : Infinity;
+}
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') shownAt = performance.now();
+});
+
+const busy = (words) => show(root, el('div', { class: 'waiting', role: 'status' }, el('span', { class: 'spinner', 'aria-hidden': 'true' }), el('p', { textContent: words })));
+
+// ---------------------------------------------------------------- leaving
+
+/** In a tab of its own the buyer goes back to the work; a popup closes. */
+function leave() {
+  if (request?.returnTo) return location.replace(request.returnTo);
+  self.close();
+  // A browser that doesn't let a page close its window leaves it standing.
+  setTimeout(() => notify(text.canClose), 400);
+}
+
+function notify(words) {
+  root.querySelector('.leaving')?.replaceChildren(words);
+}
+
+async function finish(heading, testMoney) {
+  const back = el('a', { class: 'button', href: request.returnTo || `${issuer}/w/${request.work}`, textContent: text.backTo(offer.quote?.title ?? '') });
+  page(
+    el('div', { class: 'done' },
+      el('div', { class: 'tick', 'aria-hidden': 'true' }),
+      el('h1', { textContent: heading }),
+      testMoney && testBadge(text.testMoney, text.testMoneyHint),
+      el('p', { class: 'muted leaving', role: 'status', textContent: request.returnTo ? text.goingBack : text.closing }),
+      // A popup has no way back to offer: the page that waits is still there.
+      request.returnTo && offer.quote ? back : null),
+  );
+  await sleep(1100);
+  leave();
+}
+
+// ---------------------------------------------------------------- paying
+
+/** Signs what is shown, keeps it, then sends it. */
+async function approve() {
+  if (!calm()) return;
+  const { wallet } = offer;
+  busy(text.sending);
+  try {
+    // Another window may have approved the same order meanwhile: two signatures under one id would contradict.
+    const earlier = await keptOrder(request.order);
+    if (earlier?.jkt === request.jkt) return await send(earlier);
+    if (offer.quote.expires - Date.now() / 1000 < MARGIN_S && (await renew())) {
+      return drawOffer(notice(text.changed, 'warn'));
+    }
+    const { quote } = offer;
+    const { jws } = await client.makeOrder({ key: wallet.device, account: wallet.account, quote, cnf: request.jkt, order: request.order });
+    const kept = { order: request.order, jws, jkt: request.jkt, state: 'sent', shown: { title: quote.title, work: quote.work, usd_micros: quote.usd_micros, msat: quote.msat, ledger: quote.ledger } };
+    await keepOrder(kept);
+    await send(kept);
+  } catch (error) {
+    drawOffer(problemBox(error));
+  }
+}
+
+/** @returns {Promise<boolean>} whether the new offer differs in what matters */
+async function renew() {
+  const old = offer.quote;
+  offer.quote = await client.quote(request.work);
+  return ['usd_micros', 'msat', 'version', 'terms_digest', 'ledger'].some((name) => old[name] !== offer.quote[name]);
+}
+
+/** Sends an order that was approved and kept, until there is an answer. No answer is not a "no". */
+async function send(kept) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const answer = await client.order(kept.jws);
+      await keepOrder({ ...kept, state: 'posted' });
+      const { shown } = kept;
+      let heading = text.paid(formatUsd(shown.usd_micros));
+      if (answer.owned || kept.state === 'posted') heading = text.ownedDone;
+      else if (shown.usd_micros === 0) heading = text.gotFree;
+      return await finish(heading, shown.ledger === 'test');
+    } catch (error) {
+      const unknown = error.code === 'network' || error.status === 429 || error.status >= 500;
+      // A stale rate is found before anything is written: that is a "no".
+      if (!unknown || error.code === 'rate_stale') return refused(error);
+      if (attempt >= RETRIES_MS.length) {
+        const { title } = explain(error);
+        return page(el('h1', { textContent: kept.shown.title }), alertBox({ title, next: text.unfinished }, action(text.again, () => (busy(text.resuming), send(kept)), 'primary')));
+      }
+      busy(text.retrying);
+      await sleep(Math.max(RETRIES_MS[attempt], error.retryAfter * 1000));
+    }
+  }
+}
+
+/** The ledger said no, and nothing changed: the order's id is free for another approval. */
+async function refused(error) {
+  if (error.code === 'order_conflict') {
+    return page(el('h1', { textContent: offer.quote?.title ?? text.brand }), problemBox(error, closeButton()));
+  }
+  await dropOrder(request.order);
+  if (['quote_expired', 'order_expired', 'quote_invalid'].includes(error.code)) return load(() => notice(text.renewed, 'warn'));
+  return load(() => problemBox(error));
+}
+
+// ---------------------------------------------------------------- what is on screen
+
+const closeButton = () => action(text.close, leave);
+const cancelButton = () => action(text.cancel, leave);
+
+function siteName() {
+  if (!request.site) return text.unknownSite;
+  return request.believed ? new URL(request.site).host : text.unsureSite(new URL(request.site).host);
+}
+
+function top(quote) {
+  return el('div', { class: 'stack tight' },
+    el('h1', { textContent: text.heading(quote.title) }),
+    el('p', { class: 'sum' }, el('span', { class: 'dollars', textContent: quote.usd_micros === 0 ? text.freePrice : formatUsd(quote.usd_micros) }), el('span', { class: 'muted', textContent: text.exactly(exactBits(quote.msat)) })),
+    quote.ledger === 'test' && el('p', {}, testBadge(text.testMoney, text.testMoneyHint), ' ', el('span', { class: 'muted small', textContent: text.testMoneyHint })));
+}
+
+const about = (quote) => [
+  [text.useLabel, text.use[quote.terms.use] ?? ''],
+  [text.shop, new URL(issuer).host],
+  [text.site, siteName()],
+  [text.total, text.totalValue(formatUsd(quote.usd_micros))],
+];
+
+function drawNoWallet(message) {
+  const { quote } = offer;
+  page(
+    top(quote), message, facts(...about(quote)),
+    el('section', { class: 'notice', 'aria-labelledby': 'make' }, el('h2', { id: 'make', textContent: text.makeHeading }), el('p', { textContent: text.makeHint })),
+    el('div', { class: 'buttons' }, action(text.make, make, 'primary large full'), cancelButton()),
+    el('p', { class: 'center small' }, el('a', { href: '/wallet#restore', target: '_blank', rel: 'noopener', textContent: text.restore })),
+  );
+}
+
+function drawOwned(message) {
+  page(
+    el('h1', { textContent: text.headingOwned(offer.quote.title) }), message,
+    el('p', { textContent: text.ownedHint }),
+    facts(...about(offer.quote).slice(0, 3)),
+    el('div', { class: 'buttons' }, action(text.open, approve, 'primary large full'), cancelButton()),
+  );
+}
+
+function drawOffer(message) {
+  const { quote, wallet, account, owned, reminder } = offer;
+  if (!wallet) return drawNoWallet(message);
+  if (owned) return drawOwned(message);
+  const { balance_msat: balance, rate } = account;
+  const missing = quote.msat - balance;
+  const add = account.test_money
+    ? action(text.addTest(formatUsd(TEST_USD)), addTestMoney, missing > 0 ? 'primary large full' : '')
+    : el('a', { class: 'button full', href: '/wallet', target: '_blank', rel: 'noopener', textContent: text.addReal });
+  page(
+    top(quote), message,
+    facts(...about(quote), [text.balance, amount(balance, rate)], missing <= 0 && [text.after, amount(-missing, rate)]),
+    missing > 0 && notice(text.short(text.balanceValue(worth(missing, rate.usd_micros_per_btc, { up: true }), exactBits(missing))), 'warn'),
+    el('div', { class: 'buttons' }, missing > 0 ? add : action(price(quote), approve, 'primary large full'), cancelButton()),
+    reminder && el('p', { class: 'muted small center' }, text.remind, el('a', { href: '/wallet#words', target: '_blank', rel: 'noopener', textContent: text.remindLink }), '.'),
+  );
+}
+
+async function make() {
+  busy(text.making);
+  try {
+    offer.wallet = await createWallet();
+    await readBalance();
+    drawOffer();
+  } catch (error) {
+    offer.wallet = null;
+    drawOffer(problemBox(error));
+  }
+}
+
+async function addTestMoney() {
+  const { wallet, account } = offer;
+  // One id for all tries: an answer that was lost must not add the money twice.
+  addTestMoney.id ??= fundingId();
+  try {
+    await client.testMoney(wallet.account, wallet.device, { id: addTestMoney.id, msat: usdToMsat(TEST_USD, account.rate.usd_micros_per_btc) });
+    addTestMoney.id = null;
+    await readBalance();
+    drawOffer(notice(text.added(formatUsd(TEST_USD)), 'good'));
+  } catch (error) {
+    drawOffer(problemBox(error));
+  }
+}
+
+async function readBalance() {
+  const known = await readAccount(client, offer.wallet);
+  const [owned, words] = await Promise.all([
+    // Only for the words on screen: whether something is charged is the ledger's decision.
+    owns(client, known.wallet, request.work).catch(() => false),
+    wordsOnce(known.wallet).catch(() => null),
+  ]);
+  offer = { ...offer, ...known, owned, reminder: words !== null };
+}
+
+async function load(message = () => null) {
+  busy(text.loading);
+  try {
+    const [quote, wallet] = await Promise.all([client.quote(request.work), loadWallet()]);
+    offer = { ...offer, quote, wallet };
+    if (wallet) await readBalance();
+    document.title = `${text.heading(quote.title)} – ${text.brand}`;
+    drawOffer(message());
+  } catch (error) {
+    page(el('h1', { textContent: text.stateHeading }), problemBox(error, action(text.again, () => load(), 'primary'), cancelButton()));
+  }
+}
+
+// A wallet that was made or restored in another window meanwhile.
+addEventListener('focus', async () => {
+  if (!offer.quote || offer.wallet || root.querySelector('.waiting')) return;
+  if (await loadWallet().catch(() => null)) load();
+});
+
+async function begin() {
+  if (self.top !== self) return page(el('h1', { textContent: text.brand }), alertBox(text.framed));
+  if (!request) return page(el('h1', { textContent: text.brand }), alertBox(text.badLink, closeButton()));
+  const kept = await keptOrder(request.order).catch(() => null);
+  if (!kept) return load();
+  offer.quote = kept.shown;
+  // Approved before in this browser: the window was closed, or the answer lost. The same order is sent, not a new one.
+  busy(text.resuming);
+  if (kept.jkt === request.jkt) return send(kept);
+  return page(el('h1', { textContent: kept.shown.title }), problemBox({ code: 'order_conflict' }, closeButton()));
+}
+
+await begin();
