@@ -1,0 +1,285 @@
+//! A world in memory, and documents to send into it.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use satchel_crypto::{Key32, b64, ed25519::SigningKey, jws};
+use satchel_domain::{
+    id::{AccountId, Digest, Thumbprint, UploadId, WorkId},
+    ledger::LedgerId,
+    terms::{Terms, Use},
+    work::WorkState,
+};
+use satchel_edge::Piece;
+use satchel_format::manifest::PROTECTED_HEADER;
+use satchel_wire::{
+    ErrorCode, Result,
+    api::Record,
+    command,
+    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
+    jose::{self, Jwk},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    s3::Storage,
+    uploads::{MAX_PACKED_BYTES, Upload},
+    world::World,
+};
+
+pub(crate) const NOW_S: u64 = 1_800_000_000;
+const ISSUER: &str = "https://satchel.example";
+const NONCE: [u8; 16] = [7; 16];
+
+/// Runs a future that never waits for anything.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a fake never waits"),
+    }
+}
+
+pub(crate) fn key(n: u8) -> SigningKey {
+    SigningKey::from_seed(&Key32::from_bytes([n; 32]))
+}
+
+pub(crate) fn jwk(n: u8) -> Jwk {
+    Jwk::of(&key(n).public())
+}
+
+pub(crate) fn thumbprint(n: u8) -> Thumbprint {
+    Thumbprint::parse(&key(n).public().jkt()).unwrap()
+}
+
+fn work_of(n: u8) -> WorkId {
+    command::work_id(&key(n).public(), &NONCE).unwrap()
+}
+
+/// The work of key 1.
+pub(crate) fn work() -> WorkId {
+    work_of(1)
+}
+
+fn command(n: u8, own: &Value, change: impl FnOnce(&mut Value)) -> String {
+    let mut claims = json!({
+        "aud": ISSUER, "creator": jwk(n), "work": work(), "work_nonce": b64::encode(&NONCE),
+        "iat": NOW_S - 1, "exp": NOW_S + 600,
+    });
+    claims
+        .as_object_mut()
+        .unwrap()
+        .append(&mut own.as_object().unwrap().clone());
+    change(&mut claims);
+    let kid = key(n).public().jkt();
+    jose::sign(&key(n), command::TYP, Some(&kid), None, &claims).unwrap()
+}
+
+pub(crate) fn register_command(change: impl FnOnce(&mut Value)) -> String {
+    let own = json!({
+        "cmd": "register", "title": "Tide", "media_type": "audio/mpeg", "payee": thumbprint(3),
+        "terms": {"pay_more": false, "usd_micros": 500_000, "use": "download"},
+    });
+    command(1, &own, change)
+}
+
+pub(crate) fn upload_command(n: u8, version: u32, size: u64) -> String {
+    command(
+        n,
+        &json!({"cmd": "upload", "version": version, "size": size}),
+        |_| (),
+    )
+}
+
+pub(crate) fn publish_command(manifest: &str, change: impl FnOnce(&mut Value)) -> String {
+    let own = json!({
+        "cmd": "publish", "version": 1, "manifest": manifest,
+        "terms": {"pay_more": false, "usd_micros": 600_000, "use": "download"},
+    });
+    command(1, &own, change)
+}
+
+/// The manifest of a work of key `n`.
+pub(crate) fn manifest_of(n: u8) -> Value {
+    json!({
+        "v": 1, "work": work_of(n), "work_nonce": b64::encode(&NONCE), "version": 1,
+        "creator": jwk(n), "issuer": ISSUER, "title": "Tide", "name": "tide.mp3",
+        "media_type": "audio/mpeg", "size": 3,
+        "terms": {"pay_more": false, "usd_micros": 500_000, "use": "download"},
+        "segments": 1, "body_size": 75, "table_digest": b64::encode(&[3; 32]),
+        "merkle_root": b64::encode(&[4; 32]), "key_commitment": b64::encode(&[5; 32]),
+        "created": NOW_S,
+    })
+}
+
+pub(crate) fn manifest() -> Value {
+    manifest_of(1)
+}
+
+pub(crate) fn sign_manifest(n: u8, members: &Value) -> String {
+    jws::sign(&key(n), PROTECTED_HEADER, members.to_string().as_bytes())
+}
+
+#[derive(Default)]
+pub(crate) struct Fake(RefCell<State>);
+
+#[derive(Default)]
+struct State {
+    record: Option<Record>,
+    registered: Option<RegisterWork>,
+    published: Option<PublishWork>,
+    stored: HashMap<String, Piece>,
+    uploads: HashMap<UploadId, Upload>,
+}
+
+impl Fake {
+    pub(crate) fn empty() -> Self {
+        Self::default()
+    }
+
+    /// With the work of key 1, published up to `version`.
+    pub(crate) fn with_work(version: u32) -> Self {
+        let fake = Self::empty();
+        fake.0.borrow_mut().record = Some(Record {
+            work: work(),
+            state: if version == 0 {
+                WorkState::Draft
+            } else {
+                WorkState::Published
+            },
+            creator: jwk(1),
+            title: "Tide".into(),
+            media_type: "audio/mpeg".into(),
+            terms: Terms {
+                pay_more: false,
+                usd_micros: 500_000,
+                usage: Use::Download,
+            },
+            terms_digest: Digest::parse(&b64::encode(&[0; 32])).unwrap(),
+            version,
+            versions: Vec::new(),
+            ledger: LedgerId::Test,
+        });
+        fake
+    }
+
+    pub(crate) fn with_state(state: WorkState) -> Self {
+        let fake = Self::with_work(1);
+        fake.0.borrow_mut().record.as_mut().unwrap().state = state;
+        fake
+    }
+
+    pub(crate) fn set_version(&self, version: u32) {
+        self.0.borrow_mut().record.as_mut().unwrap().version = version;
+    }
+
+    /// Puts the front of a file of `total` bytes into the bucket.
+    pub(crate) fn store(&self, key: &str, bytes: Vec<u8>, total: u64) {
+        self.0
+            .borrow_mut()
+            .stored
+            .insert(key.to_owned(), Piece { total, bytes });
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        self.0.borrow().record.clone().unwrap()
+    }
+
+    pub(crate) fn registered(&self) -> Option<RegisterWork> {
+        self.0.borrow().registered.clone()
+    }
+
+    pub(crate) fn published(&self) -> Option<PublishWork> {
+        self.0.borrow().published.clone()
+    }
+}
+
+impl World for Fake {
+    fn issuer(&self) -> &'static str {
+        ISSUER
+    }
+
+    fn now_s(&self) -> u64 {
+        NOW_S
+    }
+
+    fn random(&self) -> Result<[u8; 20]> {
+        Ok([9; 20])
+    }
+
+    fn max_packed_bytes(&self) -> Result<u64> {
+        Ok(MAX_PACKED_BYTES)
+    }
+
+    fn storage(&self) -> Result<Storage> {
+        let text = |text: &str| text.to_owned();
+        let endpoint = "http://127.0.0.1:9000/s3";
+        Ok(Storage::new(
+            endpoint,
+            text("files"),
+            text("auto"),
+            text("id"),
+            text("secret"),
+        )
+        .unwrap())
+    }
+
+    async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot> {
+        let record = self
+            .0
+            .borrow()
+            .record
+            .clone()
+            .filter(|record| record.work == *work);
+        let record = record.ok_or(ErrorCode::UnknownWork)?;
+        let payee = AccountId::parse(thumbprint(3).as_str()).unwrap();
+        Ok(WorkSnapshot {
+            record,
+            payee,
+            keys: Vec::new(),
+        })
+    }
+
+    async fn register(&self, _: &WorkId, details: &RegisterWork) -> Result<Registered> {
+        self.0.borrow_mut().registered = Some(details.clone());
+        Ok(Registered {
+            created: true,
+            record: Self::with_work(0).record(),
+        })
+    }
+
+    async fn publish(&self, _: &WorkId, version: &PublishWork) -> Result<Record> {
+        self.0.borrow_mut().published = Some(version.clone());
+        Ok(self.record())
+    }
+
+    async fn packed(&self, key: &str, last: u64) -> Result<Option<Piece>> {
+        let piece = self.0.borrow().stored.get(key).cloned();
+        Ok(piece.map(|mut piece| {
+            piece.bytes.truncate(usize::try_from(last + 1).unwrap());
+            piece
+        }))
+    }
+
+    async fn keep(&self, id: &UploadId, upload: &Upload) -> Result<()> {
+        self.0
+            .borrow_mut()
+            .uploads
+            .insert(id.clone(), upload.clone());
+        Ok(())
+    }
+
+    async fn upload(&self, id: &UploadId) -> Result<Upload> {
+        Ok(self
+            .0
+            .borrow()
+            .uploads
+            .get(id)
+            .cloned()
+            .ok_or(ErrorCode::UnknownUpload)?)
+    }
+}

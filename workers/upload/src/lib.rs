@@ -1,0 +1,76 @@
+//! The upload worker: registers works, signs multipart uploads, puts versions on sale.
+//!
+//! | route | does |
+//! |---|---|
+//! | `POST /v1/works` | [`works::register`] |
+//! | `GET /v1/works/{work}` | [`works::record`] |
+//! | `POST /v1/works/{work}/publish` | [`works::publish`] |
+//! | `POST /v1/uploads` | [`uploads::begin`] |
+//! | `POST /v1/uploads/{upload}/sign` | [`uploads::sign`] |
+//!
+//! It holds the key of the object storage and never sees a content key. Bytes go straight to the
+//! storage; what is known of a work is in the ledger.
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+mod fake;
+mod here;
+mod route;
+mod s3;
+mod upload_do;
+mod uploads;
+mod works;
+mod world;
+
+use here::Here;
+use route::Route;
+use satchel_edge::{Call, created, json, json_tagged, serve};
+use satchel_wire::{Result, api::CommandIn};
+use worker::{Context, Env, Request, Response, event};
+use world::World as _;
+
+/// How long readers may keep a record, seconds.
+const RECORD_AGE_S: u32 = 20;
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Response> {
+    serve(request, |call| answer(call, env)).await
+}
+
+async fn answer(mut call: Call, env: Env) -> Result<Response> {
+    let route = Route::of(call.method(), &call.segments())?;
+    let here = Here::of(&env)?;
+    match route {
+        Route::Register => {
+            let body: CommandIn = call.json().await?;
+            let done = works::register(&here, &body.command).await?;
+            if done.created {
+                created(&done.record)
+            } else {
+                json(&done.record)
+            }
+        }
+        Route::Record(work) => {
+            let record = works::record(&here, &work).await?;
+            json_tagged(
+                &record,
+                RECORD_AGE_S,
+                call.header("if-none-match").as_deref(),
+            )
+        }
+        Route::Publish(work) => {
+            let body: CommandIn = call.json().await?;
+            json(&works::publish(&here, &work, &body.command).await?)
+        }
+        Route::Begin => {
+            let body: CommandIn = call.json().await?;
+            created(&uploads::begin(&here, &body.command).await?)
+        }
+        Route::Sign(upload) => {
+            let request = call.json().await?;
+            let proven = call.proof(here.issuer(), None)?;
+            json(&uploads::sign(&here, &upload, &proven.key, &request).await?)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which request is which. Nothing behind this sees a path.
+
+use satchel_domain::id::{UploadId, WorkId};
+use satchel_wire::{ApiError, ErrorCode, Result};
+
+/// A request of docs/API.md §3 that is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `POST /v1/works`
+    Register,
+    /// `GET /v1/works/{work}`
+    Record(WorkId),
+    /// `POST /v1/works/{work}/publish`
+    Publish(WorkId),
+    /// `POST /v1/uploads`
+    Begin,
+    /// `POST /v1/uploads/{upload}/sign`
+    Sign(UploadId),
+}
+
+impl Route {
+    /// The route of a request: `not_found`, `method_not_allowed` or `malformed` where there is none.
+    pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
+        let allowed = match segments {
+            ["v1", "works" | "uploads"]
+            | ["v1", "works", _, "publish"]
+            | ["v1", "uploads", _, "sign"] => "POST",
+            ["v1", "works", _] => "GET",
+            _ => return Err(ErrorCode::NotFound.into()),
+        };
+        if method != allowed {
+            return Err(ApiError::from(ErrorCode::MethodNotAllowed).with("allow", allowed));
+        }
+        match segments {
+            ["v1", "works"] => Ok(Self::Register),
+            ["v1", "works", work] => Ok(Self::Record(work_id(work)?)),
+            ["v1", "works", work, "publish"] => Ok(Self::Publish(work_id(work)?)),
+            ["v1", "uploads"] => Ok(Self::Begin),
+            ["v1", "uploads", upload, "sign"] => UploadId::parse(upload)
+                .map(Self::Sign)
+                .map_err(|_| ApiError::new(ErrorCode::Malformed, "not an upload id")),
+            _ => Err(ErrorCode::NotFound.into()),
+        }
+    }
+}
+
+fn work_id(text: &str) -> Result<WorkId> {
+    WorkId::parse(text).map_err(|_| ApiError::new(ErrorCode::Malformed, "not a work id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: &str, path: &str) -> Result<Route> {
+        Route::of(method, &path.split('/').skip(1).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_documented_route_is_found() {
+        let work = format!("wrk_{}", "a".repeat(52));
+        let upload = format!("upl_{}", "a".repeat(32));
+        let id = WorkId::parse(&work).unwrap();
+        assert_eq!(of("POST", "/v1/works"), Ok(Route::Register));
+        assert_eq!(
+            of("GET", &format!("/v1/works/{work}")),
+            Ok(Route::Record(id.clone()))
+        );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/publish")),
+            Ok(Route::Publish(id))
+        );
+        assert_eq!(of("POST", "/v1/uploads"), Ok(Route::Begin));
+        let sign = Route::Sign(UploadId::parse(&upload).unwrap());
+        assert_eq!(of("POST", &format!("/v1/uploads/{upload}/sign")), Ok(sign));
+    }
+
+    #[test]
+    fn hostile_paths_are_refused_without_looking_anything_up() {
+        for (method, path, code) in [
+            ("GET", "/", ErrorCode::NotFound),
+            ("GET", "", ErrorCode::NotFound),
+            ("GET", "/v1", ErrorCode::NotFound),
+            ("GET", "/v1/works/", ErrorCode::Malformed),
+            ("GET", "/v1/works/..", ErrorCode::Malformed),
+            ("GET", "/v1/works/%2e%2e", ErrorCode::Malformed),
+            ("GET", "/v1/works/wrk_\u{0}", ErrorCode::Malformed),
+            ("GET", "/v1/works/x/y/z", ErrorCode::NotFound),
+            ("POST", "/v1/works/x/publish", ErrorCode::Malformed),
+            ("POST", "/v1/uploads/upl_/sign", ErrorCode::Malformed),
+            ("GET", "/v1/works", ErrorCode::MethodNotAllowed),
+            ("DELETE", "/v1/works/x", ErrorCode::MethodNotAllowed),
+            ("", "/v1/uploads", ErrorCode::MethodNotAllowed),
+            ("get", "/v1/works/x", ErrorCode::MethodNotAllowed),
+            ("POST", "//v1/works", ErrorCode::NotFound),
+            ("POST", "/V1/works", ErrorCode::NotFound),
+        ] {
+            assert_eq!(
+                of(method, path).unwrap_err().code,
+                code,
+                "{method} {path:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What the use cases need from outside. The real one is [`crate::here::Here`]; tests have one in
+//! memory.
+
+use satchel_domain::id::{UploadId, WorkId};
+use satchel_edge::Piece;
+use satchel_wire::{
+    Result,
+    api::Record,
+    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
+};
+
+use crate::{s3::Storage, uploads::Upload};
+
+/// Clock, randomness, configuration, the ledger, the packed files, the upload objects.
+pub(crate) trait World {
+    /// The public origin.
+    fn issuer(&self) -> &str;
+    /// Unix seconds.
+    fn now_s(&self) -> u64;
+    /// Fresh randomness for an id.
+    fn random(&self) -> Result<[u8; 20]>;
+    /// Largest packed file that is taken, bytes.
+    fn max_packed_bytes(&self) -> Result<u64>;
+    /// The object storage.
+    fn storage(&self) -> Result<Storage>;
+
+    /// The ledger's snapshot of a work.
+    async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot>;
+    /// Registers it with the ledger.
+    async fn register(&self, work: &WorkId, details: &RegisterWork) -> Result<Registered>;
+    /// Publishes a version with the ledger.
+    async fn publish(&self, work: &WorkId, version: &PublishWork) -> Result<Record>;
+    /// The first bytes of a packed file, up to and with byte `last`.
+    async fn packed(&self, key: &str, last: u64) -> Result<Option<Piece>>;
+    /// Keeps a new upload.
+    async fn keep(&self, id: &UploadId, upload: &Upload) -> Result<()>;
+    /// An upload that was kept, `unknown_upload` where there is none.
+    async fn upload(&self, id: &UploadId) -> Result<Upload>;
+}
