@@ -105,19 +105,10 @@ impl<'a> Buyer<'a> {
         let known = self
             .wallet
             .order_for(self.issuer.origin(), &manifest.work, manifest.version);
-        if let Some((order, bought)) = known {
-            if let Some(got) = self.by_receipt(&order, &bought)? {
-                return Ok(got);
-            }
-            match self.send(&order, bought) {
-                Ok(sent) => {
-                    let paid = !sent.owned && !sent.replayed;
-                    return self.with_key(order, sent.bought, paid);
-                }
-                // It was never accepted, so nothing was paid for it: begin anew.
-                Err(failure) if self.settle(&order, &failure)? => {}
-                Err(failure) => return Err(failure),
-            }
+        if let Some((order, bought)) = known
+            && let Some(got) = self.again(order, bought)?
+        {
+            return Ok(got);
         }
         if record.version != version.version {
             let what = format!(
@@ -133,22 +124,45 @@ impl<'a> Buyer<'a> {
         self.buy()
     }
 
-    /// `None` where the issuer doesn't take the stored receipt (any more).
-    fn by_receipt(&self, order: &OrderId, bought: &Bought) -> Result<Option<Got>> {
-        let Some(receipt) = &bought.receipt else {
-            return Ok(None);
-        };
-        match self.issuer.content_key(receipt, self.wallet.device()) {
-            Ok(key) => {
-                let (order, bought) = (order.clone(), bought.clone());
-                Ok(Some(Got {
-                    key,
-                    order,
-                    bought,
-                    paid: false,
-                }))
+    /// By an order of an earlier run; `None` where a new one is needed.
+    fn again(&mut self, order: OrderId, bought: Bought) -> Result<Option<Got>> {
+        if let Some(receipt) = &bought.receipt {
+            match self.issuer.content_key(receipt, self.wallet.device()) {
+                Ok(key) => {
+                    return Ok(Some(Got {
+                        key,
+                        order,
+                        bought,
+                        paid: false,
+                    }));
+                }
+                // Not this receipt (any more): the order brings a new one.
+                Err(failure) if failure.is("receipt_invalid") || failure.is("wrong_key") => {}
+                // Refunded, so it may be bought again. Should it be owned after all, the ledger
+                // says so to the new order and takes nothing.
+                Err(failure) if failure.is("not_entitled") => {
+                    self.wallet.forget(&order)?;
+                    return Ok(None);
+                }
+                Err(failure) => return Err(failure),
             }
-            Err(failure) if failure.is("receipt_invalid") || failure.is("wrong_key") => Ok(None),
+        }
+        // It may not have arrived, and would then be paid now: what is agreed to now counts.
+        let most = self.consent.max_price;
+        if most.is_some_and(|most| bought.receipt.is_none() && bought.usd_micros > most) {
+            let price = money::usd(bought.usd_micros);
+            let what = format!("an order for {price} was sent before, and may have arrived");
+            return Err(Failure::new(Exit::Guarded, what)
+                .code("price_too_high")
+                .next("Nothing was sent now. With that --max-price it is asked about."));
+        }
+        match self.send(&order, bought) {
+            Ok(sent) => {
+                let paid = !sent.owned && !sent.replayed;
+                self.with_key(order, sent.bought, paid).map(Some)
+            }
+            // It was never accepted, so nothing was paid for it: begin anew.
+            Err(failure) if self.settle(&order, &failure)? => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -282,7 +296,8 @@ impl<'a> Buyer<'a> {
                 break;
             }
             thread::sleep(POLL_PAUSE);
-            answer = self.issuer.order_status(id, self.wallet.device())?;
+            // Sending it again is asking: the answer is the same once there is one.
+            answer = self.issuer.order(&order)?;
         }
         let receipt = answer
             .receipt
@@ -345,7 +360,7 @@ impl<'a> Buyer<'a> {
         Ok(failure.is("order_expired") || failure.is("quote_expired"))
     }
 
-    fn with_key(self, order: OrderId, bought: Bought, paid: bool) -> Result<Got> {
+    fn with_key(&self, order: OrderId, bought: Bought, paid: bool) -> Result<Got> {
         let receipt = bought.receipt.as_deref().unwrap_or_default();
         let key = self.issuer.content_key(receipt, self.wallet.device())?;
         Ok(Got {

@@ -1,10 +1,7 @@
 //! The issuer's public API (docs/API.md §3), as much of it as this program uses.
 
 use satchel_crypto::{Key32, b64, ed25519::SigningKey};
-use satchel_domain::{
-    id::{FundingId, OrderId},
-    money::Msat,
-};
+use satchel_domain::{id::FundingId, money::Msat};
 use satchel_format::{ContentKey, Origin, WorkId};
 use satchel_wire::{
     delegation::{self, Delegation, Scope},
@@ -77,16 +74,11 @@ impl Issuer {
             .call(&Call::post("/v1/quotes", json!({"work": work})))
     }
 
-    /// Sends a signed order; the same order may be sent any number of times.
+    /// Sends a signed order; the same order may be sent any number of times. Its answer is all
+    /// that is needed, so nothing has to lie ready for somebody to pick up.
     pub fn order(&self, order: &str) -> Result<Ordered> {
-        self.http
-            .call(&Call::post("/v1/orders", json!({"order": order})))
-    }
-
-    /// Where an order stands; `key` is the one its receipt is for.
-    pub fn order_status(&self, order: &OrderId, key: &SigningKey) -> Result<Ordered> {
-        let call = Call::get(format!("/v1/orders/{order}"));
-        self.http.call_with(&call, || self.proof(key, &call, None))
+        let body = json!({"order": order, "pickup": false});
+        self.http.call(&Call::post("/v1/orders", body))
     }
 
     /// The keys receipts are signed with.

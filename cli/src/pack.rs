@@ -121,13 +121,15 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
     let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
     let description = describe(options)?;
     let work_nonce = Bytes(description.work_nonce);
-    let packer = Packer::new(
-        description,
-        creator,
-        &content_key,
-        plan::fixed(size)?,
-        Vec::new(),
-    )?;
+    let plan = plan::fixed(size)?;
+    let packer =
+        Packer::new(description, creator, &content_key, plan, Vec::new()).map_err(|e| {
+            Failure {
+                exit: Exit::Usage,
+                ..Failure::from(e)
+            }
+            .next("Title, name or media type is empty, too long, or holds what no name may.")
+        })?;
     let work = packer.work().clone();
 
     // The key first: a satchel whose key is lost can never be opened.

@@ -139,6 +139,10 @@ fn order_is_on_disk_before_it_is_sent_and_the_next_run_sends_the_same() {
     let orders = wallet(&folder)["orders"].as_object().unwrap().clone();
     assert_eq!(orders.len(), 1);
     mock.state().refuse_orders = None;
+    // It would be paid now, so the price agreed to now counts.
+    folder
+        .satchel(&with(&OPEN, &["--max-price", "0.49"]))
+        .fails(4);
     let said = folder.satchel(&with(&OPEN, &["--json"])).json();
     assert_eq!(said["order"], *orders.keys().next().unwrap());
     assert_eq!(
@@ -314,6 +318,27 @@ fn key_that_is_not_the_committed_one_opens_nothing() {
     assert_eq!(
         folder.satchel(&with(&OPEN, &["--json"])).json()["paid"],
         false
+    );
+}
+
+#[test]
+fn refunded_work_can_be_bought_again() {
+    let (mock, folder) = shop();
+    let first = folder.satchel(&with(&OPEN, &["--json"])).json();
+    let receipts: Vec<String> = mock
+        .state()
+        .orders
+        .values()
+        .map(|(_, r)| r.clone())
+        .collect();
+    mock.state().refunded.extend(receipts);
+    let second = folder.satchel(&with(&OPEN, &["--force", "--json"])).json();
+    assert_eq!(second["paid"], true);
+    assert_ne!(second["order"], first["order"]);
+    let third = folder.satchel(&with(&OPEN, &["--force", "--json"])).json();
+    assert_eq!(
+        (&third["paid"], &third["order"]),
+        (&json!(false), &second["order"])
     );
 }
 

@@ -292,7 +292,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
         "--work-key",
         "creator.key",
     ];
-    let err = folder.satchel(&args).fails(3);
+    let err = folder.satchel(&args).fails(2);
     assert!(err.contains("(manifest_shape)"), "{err}");
     assert!(!folder.has("x") && !folder.has("x.key"));
 }

@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) hang_up_on_orders: u32,
     /// Refuse every order with this.
     pub(crate) refuse_orders: Option<ErrorCode>,
+    /// Receipts with nothing behind them any more.
+    pub(crate) refunded: HashSet<String>,
     /// Receipts are signed with a key that is not published.
     pub(crate) forge_receipts: bool,
     pub(crate) operator: Option<SigningKey>,
@@ -76,6 +78,7 @@ impl Mock {
             log: Vec::new(),
             hang_up_on_orders: 0,
             refuse_orders: None,
+            refunded: HashSet::new(),
             forge_receipts: false,
             operator: None,
             commands: Vec::new(),
@@ -197,6 +200,9 @@ impl State {
                     .to_owned();
                 if !self.orders.values().any(|(_, receipt)| *receipt == token) {
                     return problem(ErrorCode::ReceiptInvalid);
+                }
+                if self.refunded.contains(&token) {
+                    return problem(ErrorCode::NotEntitled);
                 }
                 let key = proven(Some(&token));
                 assert!(self.delegated.contains(key.as_str()), "the receipt's key");
@@ -323,7 +329,7 @@ impl State {
             iss: self.origin.clone(),
             aud: self.origin.clone(),
             sub: order.cnf.jkt.clone(),
-            jti: "rcp_x".to_owned(),
+            jti: format!("rcp_{}", order.order.body()),
             iat: now_s(),
             work: order.work.clone(),
             version: order.version,

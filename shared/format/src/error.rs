@@ -12,8 +12,6 @@ pub enum FormatError {
     NotSatchel,
     /// A length in the first 24 bytes is outside its limits or contradicts another.
     Layout,
-    /// Bytes between table and preview are not zero.
-    Padding,
     /// The manifest is not a compact JWS with exactly our protected header.
     ManifestToken,
     /// The manifest's JSON is not of the stated shape: a member missing, unknown, twice, or out
@@ -23,10 +21,12 @@ pub enum FormatError {
     Signature,
     /// The work id does not follow from creator and nonce.
     WorkId,
-    /// A table entry breaks a rule of FORMAT §2.
-    Table,
+    /// Bytes between table and preview are not zero.
+    Padding,
     /// The table is not the one the manifest was signed for.
     TableDigest,
+    /// A table entry breaks a rule of FORMAT §2.
+    Table,
     /// Counts or sizes in manifest, table and layout contradict each other.
     Sizes,
     /// The file is shorter or longer than its layout says.
