@@ -13,7 +13,7 @@ const cargo = (...args) => (tell) => must('cargo', args, { tell });
 
 /** A lock file made against somebody's own registry would send everyone there. */
 function locks() {
-  const named = /"resolved"|https?:\/\//.exec(readFileSync(inRoot('package-lock.json'), 'utf8'));
+  const named = /"resolved"/.test(readFileSync(inRoot('package-lock.json'), 'utf8'));
   if (named) throw new Told('package-lock.json names a registry; run: npm install, then node tools/lock.mjs');
   return must('cargo', ['metadata', '--locked', '--format-version', '1', '--no-deps']);
 }
@@ -28,7 +28,6 @@ async function scripts() {
 }
 
 async function deny(tell) {
-  await setUpDeny();
   await must(toolPath('cargo-deny'), ['--all-features', 'check', 'bans', 'licenses', 'sources'], { tell });
 }
 
@@ -45,6 +44,7 @@ const CHECKS = {
   sizes: node('sizes.mjs'),
   ...Object.fromEntries(ORDER.map((name) => [`deploy-${name}`, node('deploy.mjs', name, '--dry-run')])),
 };
+const PREPARATION = { deny: setUpDeny };
 const EVERYDAY = ['locks', 'scripts', 'fmt', 'clippy', 'clippy-wasm'];
 
 if (isMain(import.meta)) {
@@ -53,6 +53,7 @@ if (isMain(import.meta)) {
     const names = given.length ? given : EVERYDAY;
     for (const name of names) {
       if (!CHECKS[name]) throw new Told(`no check ${name}; there are: ${Object.keys(CHECKS).join(' ')}`);
+      await PREPARATION[name]?.();
       await step(`check ${name}`, CHECKS[name]);
     }
   });

@@ -41,11 +41,9 @@ async function nativeSuite(env) {
     result = await capture('cargo', args, { onLine: tell, env });
   });
   const counts = readCargo(result.out);
-  if (result.code !== 0) {
-    console.log(result.out);
-    // A crate that does not compile has no result line of its own.
-    counts.failed ||= 1;
-  }
+  if (result.code !== 0) console.log(result.out);
+  // A crate that does not compile has no result line of its own; and no test at all is no success.
+  if (result.code !== 0 || counts.passed === 0) counts.failed ||= 1;
   return counts;
 }
 

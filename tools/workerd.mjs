@@ -190,13 +190,14 @@ export async function startWorkerd({ dir, port, stateDir, bucket, ...more }) {
   run.walletOrigin = walletOrigin(run.port);
   run.operatorKeyFile = join(run.dir, 'operator.key');
   run.bucket = bucket ?? (await startBucket());
+  run.s3Endpoint = run.bucket.endpoint;
+  run.config = writeConfig({ ...run, bucketPort: run.bucket.port, ...more });
+  // Only now: the first time, the configuration is what makes the secrets and keeps them.
   const { upload } = runSecrets(run.dir);
   run.bucket.configure({
     credentials: { accessKeyId: upload.S3_ACCESS_KEY_ID, secretAccessKey: upload.S3_SECRET_ACCESS_KEY },
     origins: [run.walletOrigin],
   });
-  run.s3Endpoint = run.bucket.endpoint;
-  run.config = writeConfig({ ...run, bucketPort: run.bucket.port, ...more });
   const ports = (more.extra ?? []).filter((worker) => worker.port).length;
   const listeners = 1 + Object.keys(more.sockets ?? {}).length + ports;
   const child = await serve(run, listeners);
