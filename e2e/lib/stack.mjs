@@ -2,13 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
+import { after } from 'node:test';
 import { readVars, varsFile } from '../../tools/secrets.mjs';
 import { startStack } from '../../tools/stack.mjs';
 import { startWorkerd } from '../../tools/workerd.mjs';
 import { clientOf } from './http.mjs';
 
-const START_MS = 120_000;
 const STOP_MS = 30_000;
 
 /** A directory that `remove` takes away again; SATCHEL_KEEP keeps it for a look. */
@@ -32,19 +31,17 @@ export function equip(run) {
 }
 
 /**
- * Starts a stack before the file's tests and ends it after them. The object that is returned is
- * filled when it runs. `runtime` is `wrangler` (as in development) or `workerd` (the bare runtime).
+ * Starts a stack that ends with the test file which awaits this. `runtime` is `wrangler` (as in
+ * development) or `workerd` (the bare runtime).
  */
-export function useStack({ name, runtime = 'wrangler', vars } = {}) {
-  const stack = {};
+export async function openStack({ name, runtime = 'wrangler', ...options } = {}) {
   const place = scratch(name ?? runtime);
-  before(async () => {
-    const start = runtime === 'workerd' ? startWorkerd : startStack;
-    Object.assign(stack, equip(await start({ dir: place.dir, vars })));
-  }, { timeout: START_MS });
+  let run;
   after(async () => {
-    await stack.stop?.();
+    await run?.stop();
     place.remove();
   }, { timeout: STOP_MS });
-  return stack;
+  const start = runtime === 'workerd' ? startWorkerd : startStack;
+  run = await start({ dir: place.dir, ...options });
+  return equip(run);
 }

@@ -110,10 +110,23 @@ pub fn verify(token: &str, issuer: &str, jwks: &Jwks) -> Result<Receipt> {
         .ok_or_else(invalid)?;
     let key: PublicKey = key.jwk().key().map_err(|_| invalid())?;
     let receipt = unverified.verify(&key).map_err(|_| invalid())?;
-    if receipt.iss != issuer || receipt.aud != issuer || receipt.sub != receipt.cnf.jkt {
+    let named = receipt.iss == issuer && receipt.aud == issuer && receipt.sub == receipt.cnf.jkt;
+    if !named || !is_handle(&receipt.handle) {
         return Err(invalid().into());
     }
     Ok(receipt)
+}
+
+/// Whether the text can be a purchase's handle: `pur_` and at most 256 characters of base64url. It
+/// goes into paths between workers, so nothing else may.
+#[must_use]
+pub fn is_handle(text: &str) -> bool {
+    text.strip_prefix("pur_").is_some_and(|body| {
+        (1..=256).contains(&body.len())
+            && body
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    })
 }
 
 /// A published key (RFC 7517).
@@ -163,4 +176,26 @@ impl PublishedKey {
 pub struct Jwks {
     /// The keys.
     pub keys: Vec<PublishedKey>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_cannot_leave_its_place_in_a_path() {
+        assert!(is_handle("pur_AZaz09-_"));
+        for bad in [
+            "",
+            "pur_",
+            "pur_../works",
+            "pur_a/b",
+            "pur_a?b",
+            "pur_%2e",
+            "AAAA",
+        ] {
+            assert!(!is_handle(bad), "{bad}");
+        }
+        assert!(!is_handle(&format!("pur_{}", "A".repeat(257))));
+    }
 }

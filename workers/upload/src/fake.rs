@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 
 use crate::{
     s3::Storage,
+    sigv4::Credentials,
     uploads::{MAX_PACKED_BYTES, Upload},
     world::World,
 };
@@ -216,16 +217,12 @@ impl World for Fake {
     }
 
     fn storage(&self) -> Result<Storage> {
-        let text = |text: &str| text.to_owned();
-        let endpoint = "http://127.0.0.1:9000/s3";
-        Ok(Storage::new(
-            endpoint,
-            text("files"),
-            text("auto"),
-            text("id"),
-            text("secret"),
-        )
-        .unwrap())
+        let credentials = Credentials {
+            access_key_id: "id".into(),
+            secret_access_key: "secret".into(),
+            region: "auto".into(),
+        };
+        Ok(Storage::new("http://127.0.0.1:9000/s3", "files", credentials).unwrap())
     }
 
     async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot> {

@@ -10,6 +10,7 @@ use satchel_wire::{
 
 use crate::{
     s3::Storage,
+    sigv4::Credentials,
     uploads::{MAX_PACKED_BYTES, Upload},
     world::World,
 };
@@ -52,14 +53,14 @@ impl World for Here<'_> {
 
     fn storage(&self) -> Result<Storage> {
         let settings = Settings::of(self.env);
-        Storage::new(
-            &settings.var("S3_ENDPOINT")?,
-            settings.var("S3_BUCKET")?,
-            settings.var("S3_REGION")?,
-            settings.var("S3_ACCESS_KEY_ID")?,
-            settings.var("S3_SECRET_ACCESS_KEY")?,
-        )
-        .ok_or_else(|| internal("S3_ENDPOINT is not an HTTP address"))
+        let credentials = Credentials {
+            access_key_id: settings.var("S3_ACCESS_KEY_ID")?,
+            secret_access_key: settings.var("S3_SECRET_ACCESS_KEY")?,
+            region: settings.var("S3_REGION")?,
+        };
+        let (endpoint, bucket) = (settings.var("S3_ENDPOINT")?, settings.var("S3_BUCKET")?);
+        Storage::new(&endpoint, &bucket, credentials)
+            .ok_or_else(|| internal("S3_ENDPOINT and S3_BUCKET make no address"))
     }
 
     async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot> {

@@ -18,6 +18,7 @@ mod fake;
 mod here;
 mod route;
 mod s3;
+mod sigv4;
 mod upload_do;
 mod uploads;
 mod works;

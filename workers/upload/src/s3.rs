@@ -1,14 +1,12 @@
-//! Presigned requests to the object storage (AWS Signature Version 4, in the query).
+//! Presigned requests to the object storage.
 //!
 //! A signed URL allows one request on one object for some minutes, and nothing else: what a client
 //! could change (part number, upload id, length, type) is part of the signature.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
-use rusty_s3::{Bucket, Method, UrlStyle, signing};
+use satchel_format::Origin;
 use satchel_wire::{ErrorCode, Result, api::SignOut};
-use url::Url;
+
+use crate::sigv4::{self, Credentials, Request};
 
 /// How long a signed request may be sent, seconds. Slow lines need minutes for a part.
 pub(crate) const LIFE_S: u64 = 900;
@@ -43,71 +41,66 @@ pub(crate) enum Step<'a> {
 
 /// Where objects go, and the key that signs for it.
 pub(crate) struct Storage {
-    bucket: Bucket,
-    access_key_id: String,
-    secret_access_key: String,
+    origin: Origin,
+    /// Of the bucket, without a `/` at its end.
+    path: String,
+    credentials: Credentials,
 }
 
 impl Storage {
-    /// `endpoint` may have a path; bucket and object follow it. `None` where it is no HTTP URL.
-    pub(crate) fn new(
-        endpoint: &str,
-        bucket: String,
-        region: String,
-        access_key_id: String,
-        secret_access_key: String,
-    ) -> Option<Self> {
-        let endpoint = Url::parse(endpoint).ok()?;
-        let bucket = Bucket::new(endpoint, UrlStyle::Path, bucket, region).ok()?;
+    /// `endpoint` may have a path; bucket and object follow it. `None` where it is no HTTP address.
+    pub(crate) fn new(endpoint: &str, bucket: &str, credentials: Credentials) -> Option<Self> {
+        let endpoint = endpoint.trim_end_matches('/');
+        let scheme = endpoint.find("://")?.saturating_add("://".len());
+        let host = endpoint.get(scheme..)?.split('/').next()?.len();
+        let (origin, path) = endpoint.split_at_checked(scheme.saturating_add(host))?;
+        // Where the signature and a browser could understand the path differently, there is none.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+        let path = format!("{path}/{bucket}");
+        let resolved = path.split('/').any(|part| matches!(part, "." | ".."));
+        if bucket.is_empty() || resolved || !path.bytes().all(plain) {
+            return None;
+        }
         Some(Self {
-            bucket,
-            access_key_id,
-            secret_access_key,
+            origin: Origin::parse(origin).ok()?,
+            path,
+            credentials,
         })
     }
 
-    /// Signs `step` on the object `key`. Keys are ours (work id and version), so they need no
-    /// escaping and hold no `..`.
+    /// Signs `step` on the object `key`. Keys are ours (work id and version): no `..` among them.
     pub(crate) fn presign(&self, step: &Step<'_>, key: &str, now_s: u64) -> Result<SignOut> {
-        let time = i64::try_from(now_s)
-            .ok()
-            .and_then(|s| Timestamp::from_second(s).ok());
-        let time = time.ok_or(ErrorCode::Internal)?;
         let (method, query, headers) = shape(step);
-        let url = signing::sign(
-            &time,
+        let request = Request {
             method,
-            self.bucket.object_url(key),
-            &self.access_key_id,
-            &self.secret_access_key,
-            None,
-            self.bucket.region(),
-            LIFE_S,
-            query.iter().map(|(name, value)| (*name, value.as_str())),
-            headers.iter().map(|(name, value)| (*name, value.as_str())),
-        );
+            origin: self.origin.as_str(),
+            path: &format!("{}/{key}", self.path),
+            query: &query,
+            headers: &headers,
+        };
+        let url = sigv4::presign(&self.credentials, &request, now_s, LIFE_S);
         let creates = *step == Step::Create;
         let told = if creates { headers } else { Vec::new() };
         Ok(SignOut {
-            url: url.into(),
+            url: url.ok_or(ErrorCode::Internal)?,
             key: creates.then(|| key.to_owned()),
             headers: told
                 .into_iter()
-                .map(|(k, v)| (k.to_owned(), v))
-                .collect::<BTreeMap<_, _>>(),
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
         })
     }
 }
 
 type Pairs = Vec<(&'static str, String)>;
 
-/// Method, query and signed headers of a step; names in order, as the signature wants them.
-fn shape(step: &Step<'_>) -> (Method, Pairs, Pairs) {
+/// Method, query and signed headers of a step.
+fn shape(step: &Step<'_>) -> (&'static str, Pairs, Pairs) {
     let of = |id: &str| ("uploadId", id.to_owned());
     match step {
         Step::Create => {
             let headers = vec![("content-type", MEDIA_TYPE.to_owned())];
-            (Method::Post, vec![("uploads", String::new())], headers)
+            ("POST", vec![("uploads", String::new())], headers)
         }
         Step::Part {
             upload_id,
@@ -115,14 +108,10 @@ fn shape(step: &Step<'_>) -> (Method, Pairs, Pairs) {
             bytes,
         } => {
             let query = vec![("partNumber", number.to_string()), of(upload_id)];
-            (
-                Method::Put,
-                query,
-                vec![("content-length", bytes.to_string())],
-            )
+            ("PUT", query, vec![("content-length", bytes.to_string())])
         }
-        Step::Complete { upload_id } => (Method::Post, vec![of(upload_id)], Vec::new()),
-        Step::Abort { upload_id } => (Method::Delete, vec![of(upload_id)], Vec::new()),
+        Step::Complete { upload_id } => ("POST", vec![of(upload_id)], Vec::new()),
+        Step::Abort { upload_id } => ("DELETE", vec![of(upload_id)], Vec::new()),
     }
 }
 
@@ -130,15 +119,16 @@ fn shape(step: &Step<'_>) -> (Method, Pairs, Pairs) {
 mod tests {
     use super::*;
 
+    fn credentials() -> Credentials {
+        Credentials {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
+            region: "auto".into(),
+        }
+    }
+
     fn storage(endpoint: &str) -> Storage {
-        Storage::new(
-            endpoint,
-            "satchel-files".into(),
-            "auto".into(),
-            "AKIAIOSFODNN7EXAMPLE".into(),
-            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
-        )
-        .unwrap()
+        Storage::new(endpoint, "satchel-files", credentials()).unwrap()
     }
 
     /// Vectors made with botocore 1.43.11 (`S3SigV4QueryAuth`), whose parameters stand in another
@@ -223,13 +213,39 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_no_address_is_refused() {
-        for bad in ["", "r2.example", "ftp://r2.example", "data:,x"] {
-            let none = String::new;
+    fn an_endpoint_may_have_a_path() {
+        for endpoint in ["http://127.0.0.1:9000/a/b", "http://127.0.0.1:9000/a/b/"] {
+            let url = storage(endpoint)
+                .presign(&Step::Create, "k", 1)
+                .unwrap()
+                .url;
             assert!(
-                Storage::new(bad, "b".into(), none(), none(), none()).is_none(),
-                "{bad}"
+                url.starts_with("http://127.0.0.1:9000/a/b/satchel-files/k?"),
+                "{url}"
             );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_no_address_is_refused() {
+        for bad in [
+            "",
+            "r2.example",
+            "ftp://r2.example",
+            "data:,x",
+            "https://",
+            "https://R2.example",
+            "https://r2.example:443",
+            "https://user@r2.example",
+            "https://r2.example?x",
+            "https://r2.example/a b",
+            "https://r2.example/a%20b",
+            "https://r2.example/../x",
+        ] {
+            assert!(Storage::new(bad, "b", credentials()).is_none(), "{bad}");
+        }
+        for bad in ["", "a b", "..", "a?b"] {
+            assert!(Storage::new(R2, bad, credentials()).is_none(), "{bad}");
         }
     }
 

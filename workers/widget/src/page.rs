@@ -87,7 +87,7 @@ pub(crate) fn render(view: View, site: &Site, record: &Record) -> Page {
         }
         script type="module" src=(FRAME_JS) crossorigin {}
     };
-    let body = card(site, record, &shown, &address);
+    let body = card(view, site, record, &shown, &address);
     let indexed = view == View::Work && shown.status == 200;
     Page {
         status: shown.status,
@@ -99,13 +99,14 @@ pub(crate) fn render(view: View, site: &Site, record: &Record) -> Page {
 
 /// The page where there is no work to show. No script: nothing can be done here.
 pub(crate) fn refuse(view: View, code: ErrorCode) -> Page {
+    let title = code.title().trim_end_matches('.');
     let body = html! {
         main #satchel data-state="none" {
-            h1 .title { (code.title()) }
+            h1 .title { (title) }
             p #status role="status" { (code.next()) }
         }
     };
-    let html = document(view, code.title(), false, &html! {}, &body);
+    let html = document(view, title, false, &html! {}, &body);
     Page {
         status: code.status(),
         cached: false,
@@ -142,7 +143,7 @@ fn fenced(text: &str) -> String {
     format!("\u{2068}{text}\u{2069}")
 }
 
-fn card(site: &Site, record: &Record, shown: &Shown<'_>, address: &str) -> Markup {
+fn card(view: View, site: &Site, record: &Record, shown: &Shown<'_>, address: &str) -> Markup {
     let version = shown.version;
     html! {
         main #satchel
@@ -166,24 +167,22 @@ fn card(site: &Site, record: &Record, shown: &Shown<'_>, address: &str) -> Marku
             a #link target="_blank" rel="noopener" href=(address) { "See on " (site.host()) }
             p #status role="status" aria-live="polite" { (shown.says) }
             div #stage {}
-            @if shown.price.is_some() { (without_script(site, version, address)) }
+            @if shown.price.is_some() { (without_script(view, site, version)) }
         }
     }
 }
 
-fn without_script(site: &Site, version: Option<&VersionRecord>, address: &str) -> Markup {
+/// What is left where no script runs.
+fn without_script(view: View, site: &Site, version: Option<&VersionRecord>) -> Markup {
     html! {
         noscript {
             p .hint {
-                "Buying here needs JavaScript. Without it, "
-                a target="_blank" rel="noopener" href=(address) { "the page on " (site.host()) }
-                " has the same price"
-                @if let Some(version) = version {
-                    ", and the "
-                    a href=(version.url) { "packed file" }
-                    " can be bought and opened with the satchel command"
+                "Buying here needs JavaScript."
+                @if view == View::Frame { " The link leads to the page on " (site.host()) "." }
+                @if let (View::Work, Some(version)) = (view, version) {
+                    " Without it, get the " a href=(version.url) { "packed file" }
+                    " and open it with the satchel command, at the same price."
                 }
-                "."
             }
         }
     }
@@ -367,7 +366,7 @@ mod tests {
         for (code, status) in [(ErrorCode::UnknownWork, 404), (ErrorCode::Unavailable, 503)] {
             let page = refuse(View::Frame, code);
             assert_eq!((page.status, page.cached), (status, false));
-            assert!(page.body.contains(code.title()));
+            assert!(page.body.contains(code.next()));
             assert!(!page.body.contains("<script"), "{}", page.body);
         }
     }

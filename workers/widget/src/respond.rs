@@ -57,6 +57,9 @@ pub(crate) async fn page(call: &Call, env: &Env, view: View, work: &str) -> Resu
     let cache = if page.cached { PAGE_CACHE } else { "no-store" };
     headers.push(("cache-control", cache));
     headers.push(("etag", tag));
+    if page.status == 503 {
+        headers.push(("retry-after", "5"));
+    }
     if page.status == 200 && has(call, tag) {
         return Ok(html(304, &headers, ""));
     }
