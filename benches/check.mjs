@@ -38,6 +38,6 @@ export function report(verdicts) {
 }
 
 if (isMain(import.meta)) {
-  const lines = readFileSync(process.argv[2], 'utf8').split('\n').filter(Boolean);
+  const lines = readFileSync(process.argv[2], 'utf8').split('\n').filter((line) => line.startsWith('{'));
   process.exit(report(check(lines.map((line) => JSON.parse(line)))) ? 1 : 0);
 }

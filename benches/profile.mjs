@@ -1,7 +1,6 @@
-// Where a purchase's time goes: the same order sent in at each hop, and stopped at each hop.
-import { loadavg } from 'node:os';
-import { market, orderRequest } from './market.mjs';
-import { median, runOnce } from './measure.mjs';
+// Where a purchase's time goes: the same order sent in at each hop, stopped at each hop, sent again.
+import { market, orderRequest, shared } from './market.mjs';
+import { compare, runOnce } from './measure.mjs';
 
 const CONNECTIONS = 32;
 const SETTLE_MS = 1_300;
@@ -10,52 +9,46 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const whole = (order) => orderRequest(order, false);
 const pickedUp = (order) => orderRequest(order, true);
 const internal = (order) => ({ ...whole(order), path: '/internal/orders' });
-const nonsense = () => ({ method: 'POST', path: '/v1/orders', headers: JSON_TYPE, body: '{"order":"x"}' });
-const health = () => ({ path: '/v1/health' });
+const nonsense = { method: 'POST', path: '/v1/orders', headers: JSON_TYPE, body: '{"order":"x"}' };
 
 /**
- * {name, port (by worker), request(order) → request, expect (status)?, fresh: a new order each, or
- * 'again': those of the step before}.
+ * `at`: the worker asked, of our own or of the twins. `of` makes a request of an order; without it
+ * `request` is repeated. `again`: orders that were posted before, so that nothing is written.
  */
 const STEPS = [
-  { name: 'gateway answers itself', port: 'gateway', request: health },
-  { name: '+ hop to purchase, which refuses nonsense', port: 'gateway', request: nonsense, expect: 400 },
-  { name: 'ledger alone: verify, commit, deliver', port: 'ledger', request: internal, fresh: true },
-  { name: 'the same again: verify, nothing written', port: 'ledger', request: internal, fresh: 'again' },
-  { name: '+ purchase: hop, receipt signed', port: 'purchase', request: whole, fresh: true },
-  { name: '+ gateway: the whole path', port: 'gateway', request: whole, fresh: true },
-  { name: 'the same again: nothing written', port: 'gateway', request: whole, fresh: 'again' },
-  { name: '+ pickup', port: 'gateway', request: pickedUp, fresh: true },
+  { name: 'gateway answers by itself', at: 'gateway', request: { path: '/v1/health' } },
+  { name: 'gateway and purchase, which refuses', at: 'gateway', request: nonsense, expect: 400 },
+  { name: 'ledger and account: verify, replay', at: 'ledger', of: internal, again: true },
+  { name: 'with purchase: receipt, replay', at: 'purchase', of: whole, again: true },
+  { name: 'with gateway: whole path, replay', at: 'gateway', of: whole, again: true },
+  { name: 'ledger: verify, commit, deliver, fold', at: 'ledger', of: internal },
+  { name: 'whole path, new order', at: 'gateway', of: whole },
+  { name: 'whole path, new order, pickup', at: 'gateway', of: pickedUp },
 ];
-const TWIN = STEPS.map((step) => ({ ...step, name: `js: ${step.name}`, port: `js-${step.port}` }));
 
 async function profilePurchase(bench) {
   const stack = await bench.stack('memory');
   const { next } = await market(bench, stack);
   const host = `localhost:${stack.ports.gateway}`;
+  const send = ({ at, of, request, expect, again }, who, orders) => {
+    const port = stack.ports[who === 'ours' ? at : `js-${at}`];
+    const requests = of ? orders.map(of) : [request];
+    const seconds = of && !again ? undefined : bench.seconds;
+    const job = { port, host, requests, connections: CONNECTIONS, expect, seconds };
+    return runOnce(bench.load, stack.pid, job, seconds ? 0 : SETTLE_MS);
+  };
+  const posted = await next(512);
   const size = Math.ceil(500 * bench.seconds);
-  const runs = new Map([...STEPS, ...TWIN].map((step) => [step, []]));
-  let orders = [];
-  for (let round = 0; round <= bench.rounds; round += 1) {
-    for (const [step, list] of runs) {
-      if (step.fresh === true) orders = await next(size);
-      const requests = step.fresh ? orders.map(step.request) : [step.request()];
-      const job = { port: stack.ports[step.port], host, requests, connections: CONNECTIONS, expect: step.expect };
-      if (!step.fresh) job.seconds = bench.seconds;
-      const run = await runOnce(bench.load, stack.pid, job, step.fresh ? SETTLE_MS : 0);
-      // The first round warms everything up.
-      if (round > 0) list.push(run);
-    }
+  for (const who of ['ours', 'theirs']) await send(STEPS.at(-2), who, posted);
+  const rows = [];
+  for (const step of STEPS) {
+    const give = step.again || !step.of ? async () => posted : shared(next, size);
+    // One round uncounted, for the compilers.
+    await compare({ rounds: 1, take: async (who, turn) => send(step, who, await give(who, turn)) });
+    const row = await compare({ ...bench, take: async (who, turn) => send(step, who, await give(who, turn)) });
+    rows.push({ name: step.name, peer: 'js', ...row });
   }
-  const load1 = Number(loadavg()[0].toFixed(1));
-  return [...runs].map(([step, list]) => ({
-    name: step.name,
-    cpu_us: Math.round(median(list.map(({ cpu, count }) => cpu / count))),
-    rps: Math.round(median(list.map(({ count, seconds }) => count / seconds))),
-    p50: Number(median(list.map(({ p50 }) => p50)).toPrecision(3)),
-    rounds: list.length,
-    load1,
-  }));
+  return rows;
 }
 
 export const PROFILE = { purchase: { run: profilePurchase } };

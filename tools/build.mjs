@@ -94,6 +94,8 @@ function wasmOpt() {
 for word in "$@"; do shift; [ "$word" = --debuginfo ] || set -- "$@" "$word"; done
 exec "${process.execPath}" "${real}" --enable-simd "$@"
 `;
+  // Another build may be running it just now.
+  if (existsSync(wrapper) && readFileSync(wrapper, 'utf8') === script) return wrapper;
   writeFileSync(wrapper, script, { mode: 0o755 });
   return wrapper;
 }

@@ -1,12 +1,15 @@
 // `npm start`: sets up, builds, makes development secrets, runs everything, prints the addresses.
 import './boot.mjs';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { build } from './build.mjs';
-import { Told, inRoot, main, onEnd, portIsFree, seconds, step } from './proc.mjs';
+import { ROOT, Told, inRoot, main, onEnd, portIsFree, seconds, step } from './proc.mjs';
 import { setUpBuild } from './setup.mjs';
 import { startStack } from './stack.mjs';
 
 const began = Date.now();
+// Another directory makes a second, separate Satchel beside this one.
+const DIR = resolve(process.env.SATCHEL_DIR ?? inRoot('.satchel'));
+const shown = (...parts) => relative(ROOT, join(DIR, ...parts));
 
 /** A port from the environment, refused in plain words when something else is using it. */
 async function port(variable, usual) {
@@ -36,7 +39,7 @@ function printAddresses(stack) {
 2. Open the fan’s website and paste the link you were given: the price and a buy button appear.
 3. Press it: a purse is made in your browser and filled with test money, which is worth nothing.
 
-State and secrets are kept in .satchel/, the workers’ log in .satchel/dev.log. Ctrl-C ends all.`);
+State and secrets are kept in ${shown()}/, the workers’ log in ${shown('dev.log')}. Ctrl-C ends all.`);
 }
 
 await main(async () => {
@@ -54,10 +57,10 @@ await main(async () => {
     await stack?.stop();
   });
   stack = await step('start the workers (wrangler dev)', () =>
-    startStack({ dir: inRoot('.satchel'), ...ports, onError }),
+    startStack({ dir: DIR, ...ports, onError }),
   );
   printAddresses(stack);
   await new Promise((done) => stack.wrangler.child.once('exit', done));
   if (ending) await new Promise(() => {});
-  throw new Told(`wrangler dev has ended:\n${stack.wrangler.recent()}\n\nSee ${join('.satchel', 'dev.log')}.`);
+  throw new Told(`wrangler dev has ended:\n${stack.wrangler.recent()}\n\nSee ${shown('dev.log')}.`);
 });

@@ -46,7 +46,7 @@ export class Account {
       if (!row || row.expires <= now) throw new Refusal(403, 'wrong_key');
       return fromB64u(row.x);
     });
-    const { agreement, key, quote } = order;
+    const { agreement, key, quote, expires } = order;
     const handle = await sealHandle(this.env, agreement.account, key.subarray(1));
     const tag = await workTag(agreement.work);
     const armed = await this.storage.getAlarm();
@@ -67,6 +67,7 @@ export class Account {
     const head = this.head();
     if (offer.payee === agreement.account) throw new Refusal(409, 'own_work');
     if (offer.state !== 'published') throw new Refusal(410, 'work_unpublished');
+    if (now >= expires) throw new Refusal(409, 'quote_expired');
     if (head.credits - head.debits < msat) throw new Refusal(402, 'insufficient_balance');
     const transfer = { agreement, time: now, manifest_digest, use, rate: quote.rate, title, handle };
     const fee = Math.floor((msat * Number(this.env.FEE_BPS)) / 10_000);

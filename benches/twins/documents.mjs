@@ -55,8 +55,7 @@ export async function readOrder(jws, env, now, keyOf) {
   const { account, work, version, terms_digest, usd_micros, msat, ledger } = order;
   const terms = { work, version, terms_digest, usd_micros, msat, ledger };
   if (Object.keys(terms).some((name) => quote[name] !== terms[name])) throw new Refusal(400, 'quote_invalid');
-  if (now >= quote.exp) throw new Refusal(409, 'quote_expired');
-  if (now >= order.exp) throw new Refusal(409, 'order_expired');
   const agreement = { order: order.order, account, ...terms, cnf: order.cnf.jkt };
-  return { agreement, quote, key: new Uint8Array([1, ...fromB32(order.order.slice(4))]) };
+  const expires = Math.min(quote.exp, order.exp);
+  return { agreement, quote, expires, key: new Uint8Array([1, ...fromB32(order.order.slice(4))]) };
 }

@@ -39,11 +39,19 @@ pub fn decode(text: &str) -> Result<Vec<u8>, NotBase32> {
         bytes.extend(bits.pull(8));
     }
     // A whole letter too many, or bits that say nothing, would be a second spelling.
-    if bits.held >= 5 || bits.rest() != 0 { Err(NotBase32) } else { Ok(bytes) }
+    if bits.held >= 5 || bits.rest() != 0 {
+        Err(NotBase32)
+    } else {
+        Ok(bytes)
+    }
 }
 
 fn letter(index: u8) -> char {
-    ALPHABET.get(usize::from(index)).copied().unwrap_or_default().into()
+    ALPHABET
+        .get(usize::from(index))
+        .copied()
+        .unwrap_or_default()
+        .into()
 }
 
 fn value(letter: u8) -> Option<u16> {
@@ -93,7 +101,9 @@ mod tests {
     fn one_value_has_one_spelling() {
         assert_eq!(encode(&[0xff; 5]), "77777777");
         assert_eq!(decode("aa").unwrap(), [0]);
-        for bad in ["AA", "ab", "a", "aa======", "a1", "aa ", "aaa", "aaaaaa", "é", "a\0"] {
+        for bad in [
+            "AA", "ab", "a", "aa======", "a1", "aa ", "aaa", "aaaaaa", "é", "a\0",
+        ] {
             assert_eq!(decode(bad), Err(NotBase32), "{bad:?}");
         }
     }
@@ -121,6 +131,9 @@ mod tests {
             assert_eq!(decode(&encode(&bytes)).unwrap(), bytes);
             bytes.push(n.wrapping_mul(167));
         }
-        assert_eq!(decode_array::<32>(&encode(&[0xff; 32])).unwrap(), [0xff; 32]);
+        assert_eq!(
+            decode_array::<32>(&encode(&[0xff; 32])).unwrap(),
+            [0xff; 32]
+        );
     }
 }

@@ -40,7 +40,10 @@ pub fn hmac_sha256(key: &Key32, bytes: &[u8]) -> [u8; 32] {
 /// HMAC-SHA-256 with a key of any length, for protocols that are not ours.
 #[must_use]
 pub fn hmac_sha256_any(key: &[u8], bytes: &[u8]) -> [u8; 32] {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length; it cannot fail")]
+    #[expect(
+        clippy::expect_used,
+        reason = "HMAC takes a key of any length; it cannot fail"
+    )]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC key of any length");
     mac.update(bytes);
     mac.finalize().into_bytes().into()

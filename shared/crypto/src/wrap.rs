@@ -36,7 +36,7 @@ impl Keyring {
             let version = version.parse().map_err(|_| BadKeyring)?;
             keys.push((version, Key32::from_b64(key).map_err(|_| BadKeyring)?));
         }
-        keys.sort_by_key(|(version, _)| *version);
+        keys.sort_unstable_by_key(|(version, _)| *version);
         Ok(Self(keys))
     }
 

@@ -2,7 +2,8 @@
 
 use satchel_wire::{ApiError, ErrorCode, Result, error::Problem};
 use serde::{Serialize, de::DeserializeOwned};
-use worker::{Env, Fetcher, Method, Request, RequestInit, Response, Stub};
+use wasm_bindgen::JsValue;
+use worker::{Env, Fetcher, Request, Response, Stub, worker_sys::web_sys};
 
 use crate::internal;
 
@@ -41,32 +42,29 @@ pub struct Piece {
 impl Remote {
     /// `GET path`.
     pub async fn get<O: DeserializeOwned>(&self, path: &str) -> Result<O> {
-        self.call::<(), O>(Method::Get, path, None).await
+        self.call::<(), O>("GET", path, None).await
     }
 
     /// `POST path` with a JSON body.
     pub async fn post<I: Serialize, O: DeserializeOwned>(&self, path: &str, body: &I) -> Result<O> {
-        self.call(Method::Post, path, Some(body)).await
+        self.call("POST", path, Some(body)).await
     }
 
     async fn call<I: Serialize, O: DeserializeOwned>(
         &self,
-        method: Method,
+        method: &str,
         path: &str,
         body: Option<&I>,
     ) -> Result<O> {
-        let mut init = RequestInit::new();
-        init.with_method(method);
+        let mut headers: &[(&str, &str)] = &[];
+        let init = web_sys::RequestInit::new();
+        init.set_method(method);
         if let Some(body) = body {
             let json = serde_json::to_string(body).map_err(internal)?;
-            init.headers
-                .set("content-type", "application/json")
-                .map_err(internal)?;
-            init.with_body(Some(json.into()));
+            headers = &[("content-type", "application/json")];
+            init.set_body(&JsValue::from_str(&json));
         }
-        let request =
-            Request::new_with_init(&format!("https://internal{path}"), &init).map_err(internal)?;
-        let mut response = self.fetch(request).await?;
+        let mut response = self.fetch(request(path, &init, headers)?).await?;
         let bytes = response
             .bytes()
             .await
@@ -83,12 +81,8 @@ impl Remote {
     /// Bytes `first` to `last` of a file, fewer where it ends before; `None` where there is no such
     /// file or it ends before `first`.
     pub async fn bytes(&self, path: &str, first: u64, last: u64) -> Result<Option<Piece>> {
-        let init = RequestInit::new();
-        init.headers
-            .set("range", &format!("bytes={first}-{last}"))
-            .map_err(internal)?;
-        let request =
-            Request::new_with_init(&format!("https://internal{path}"), &init).map_err(internal)?;
+        let range = format!("bytes={first}-{last}");
+        let request = request(path, &web_sys::RequestInit::new(), &[("range", &range)])?;
         let mut response = self.fetch(request).await?;
         match response.status_code() {
             206 => {}
@@ -120,6 +114,21 @@ impl Remote {
         };
         answer.map_err(|error| unavailable(&error))
     }
+}
+
+/// A request to another worker or object. Made without `worker::RequestInit`, which copies all of
+/// Cloudflare's image and cache settings into JavaScript for each request, and 25 KB of code.
+fn request(path: &str, init: &web_sys::RequestInit, headers: &[(&str, &str)]) -> Result<Request> {
+    let failed = |error: JsValue| internal(format!("{error:?}"));
+    let list = web_sys::Headers::new().map_err(failed)?;
+    for (name, value) in headers {
+        list.set(name, value).map_err(failed)?;
+    }
+    init.set_headers(&list);
+    let url = format!("https://internal{path}");
+    web_sys::Request::new_with_str_and_init(&url, init)
+        .map(Request::from)
+        .map_err(failed)
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> ApiError {

@@ -1,6 +1,7 @@
 //! Rows of an object's SQLite. Numbers pass as JavaScript doubles, so they are checked on the way in.
 
 use satchel_wire::Result;
+use serde::de::DeserializeOwned;
 use worker::{SqlStorage, SqlStorageValue, State};
 
 use crate::internal;
@@ -79,6 +80,12 @@ impl Row {
             Some(SqlStorageValue::String(text)) => Ok(text),
             _ => Err(internal(format!("column {i} is not text"))),
         }
+    }
+
+    /// Column `i` as JSON of type `T`. From bytes, like every other JSON here: reading a type from
+    /// text as well would compile all of its reading code a second time.
+    pub fn json<T: DeserializeOwned>(&self, i: usize) -> Result<T> {
+        serde_json::from_slice(self.text(i)?.as_bytes()).map_err(internal)
     }
 
     /// Column `i` as bytes.

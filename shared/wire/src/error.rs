@@ -153,10 +153,11 @@ impl From<ErrorCode> for ApiError {
 }
 
 /// `application/problem+json` (RFC 9457).
+// Through a map rather than `flatten`, whose buffering is 10 KB of every worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Map<String, Value>", try_from = "Map<String, Value>")]
 pub struct Problem {
     /// `urn:satchel:problem:CODE`.
-    #[serde(rename = "type")]
     pub kind: String,
     /// One sentence for a person.
     pub title: String,
@@ -165,17 +166,57 @@ pub struct Problem {
     /// Stable name.
     pub code: String,
     /// What exactly.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// What to do next.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Seconds to wait.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
     /// Members of this code.
-    #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+impl From<Problem> for Map<String, Value> {
+    fn from(problem: Problem) -> Self {
+        let mut members = problem.extra;
+        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+        put("type", problem.kind.into());
+        put("title", problem.title.into());
+        put("status", problem.status.into());
+        put("code", problem.code.into());
+        problem.detail.map(|detail| put("detail", detail.into()));
+        problem.next.map(|next| put("next", next.into()));
+        problem
+            .retry_after_s
+            .map(|seconds| put("retry_after_s", seconds.into()));
+        members
+    }
+}
+
+impl TryFrom<Map<String, Value>> for Problem {
+    type Error = &'static str;
+
+    fn try_from(mut members: Map<String, Value>) -> std::result::Result<Self, Self::Error> {
+        let mut text = |name: &str| match members.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let (kind, title, code) = (text("type"), text("title"), text("code"));
+        let (detail, next) = (text("detail"), text("next"));
+        let mut number = |name: &str| members.remove(name).as_ref().and_then(Value::as_u64);
+        let (status, retry_after_s) = (number("status"), number("retry_after_s"));
+        Ok(Self {
+            kind: kind.ok_or("no type")?,
+            title: title.ok_or("no title")?,
+            status: status
+                .and_then(|status| status.try_into().ok())
+                .ok_or("no status")?,
+            code: code.ok_or("no code")?,
+            detail,
+            next,
+            retry_after_s,
+            extra: members,
+        })
+    }
 }
 
 impl From<Problem> for ApiError {
@@ -255,6 +296,19 @@ mod tests {
         let back: Problem = serde_json::from_str(&text).unwrap();
         assert_eq!(ApiError::from(back), error);
         assert!(text.contains(r#""code":"insufficient_balance""#), "{text}");
+        let waiting = ApiError::from(ErrorCode::TooMany).retry_after(7);
+        let text = serde_json::to_string(&waiting.problem()).unwrap();
+        assert_eq!(
+            ApiError::from(serde_json::from_str::<Problem>(&text).unwrap()),
+            waiting
+        );
+        for bad in [
+            "{}",
+            "[]",
+            r#"{"type":1,"title":"","status":400,"code":"x"}"#,
+        ] {
+            assert!(serde_json::from_str::<Problem>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

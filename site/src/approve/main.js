@@ -30,6 +30,8 @@ const request = self.top === self ? await readRequest(location.hash, { issuer, r
 /** What is known so far; `wallet` and `account` are null before there is a wallet. */
 let offer = { quote: null, wallet: null, account: null, owned: false, reminder: false };
 let shownAt = Infinity;
+/** Something was signed in this window: after a refusal the next try is the buyer's. */
+let signed = false;
 
 const calm = () => performance.now() - shownAt >= CALM_MS;
 const price = (quote) => (quote.usd_micros === 0 ? text.free : text.pay(formatUsd(quote.usd_micros)));
@@ -76,10 +78,14 @@ async function finish(heading, testMoney) {
 
 // ---------------------------------------------------------------- paying
 
-/** Signs what is shown, keeps it, then sends it. */
 async function approve() {
-  if (!calm()) return;
+  if (calm()) await sign();
+}
+
+/** Signs what is shown, keeps it, then sends it. */
+async function sign() {
   const { wallet } = offer;
+  signed = true;
   busy(text.sending);
   try {
     // Another window may have approved the same order meanwhile: two signatures under one id would contradict.
@@ -244,6 +250,8 @@ async function load(message = () => null) {
     offer = { ...offer, quote, wallet };
     if (wallet) await readBalance();
     document.title = `${text.heading(quote.title)} – ${text.brand}`;
+    // The tap was made in our own frame, for that frame's key, and what is owned is not charged again: no second tap.
+    if (offer.owned && request.believed && !signed) return await sign();
     drawOffer(message());
   } catch (error) {
     page(el('h1', { textContent: text.stateHeading }), problemBox(error, action(text.again, () => load(), 'primary'), cancelButton()));

@@ -24,7 +24,6 @@ async function label({ manifest }) {
     el('p', {}, el('span', { class: 'badge good', textContent: text.verified })),
     facts(
       [text.shop, manifest.issuer],
-      [text.price, price(manifest.terms.usd_micros)],
       [text.use, text.useValue[manifest.terms.use]],
       [text.type, manifest.media_type],
       [text.size, formatBytes(manifest.size)],
@@ -41,7 +40,7 @@ async function offer(satchel, issuer) {
   const page = `${manifest.issuer}/w/${manifest.work}`;
   const { host } = new URL(manifest.issuer);
   if (manifest.issuer !== issuer) {
-    return [notice(text.otherShop(manifest.issuer), 'warn'), el('p', {}, el('a', { class: 'button', href: page, rel: 'noopener noreferrer nofollow', textContent: text.goTo(host) }))];
+    return [notice(text.otherShop(manifest.issuer), 'warn'), facts([text.priceUnchecked, price(manifest.terms.usd_micros)]), el('p', {}, el('a', { class: 'button', href: page, rel: 'noopener noreferrer nofollow', textContent: text.goTo(host) }))];
   }
   const link = (words, kind = '') => el('p', {}, el('a', { class: `button ${kind}`, href: page, textContent: words }));
   const record = await new SatchelClient({ issuer, base: location.origin }).record(manifest.work);
@@ -50,7 +49,7 @@ async function offer(satchel, issuer) {
   if (!known || known.manifest_digest !== digest || known.signer !== (await thumbprint(manifest.creator))) return [alertBox(text.mismatch), link(text.see)];
   if (record.state !== 'published') return [notice(text.notForSale[record.state] ?? '', 'warn'), link(text.see)];
   const words = record.version === manifest.version ? text.matches(host) : text.older(host);
-  return [notice(words, 'good'), facts([text.priceNow, price(record.terms.usd_micros)]), link(text.buy(price(record.terms.usd_micros)), 'primary large'), el('p', { class: 'muted small', textContent: text.after })];
+  return [notice(words, 'good'), facts([text.price, price(manifest.terms.usd_micros)], [text.priceNow, price(record.terms.usd_micros)]), link(text.buy(price(record.terms.usd_micros)), 'primary large'), el('p', { class: 'muted small', textContent: text.after })];
 }
 
 async function read(file) {

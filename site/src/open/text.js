@@ -9,6 +9,7 @@ export const text = {
   use: 'Terms when packed',
   useValue: { download: 'to keep', stream: 'to stream' },
   price: 'Price when packed',
+  priceUnchecked: 'Price when packed, as the file says',
   priceNow: 'Price today',
   free: 'Free',
   shop: 'Sold by',

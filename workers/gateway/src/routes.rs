@@ -66,11 +66,15 @@ impl Origins {
 /// with a user name in it has no host here: nobody honest sends one.
 fn split(url: &str) -> Option<(&str, &str)> {
     let (_, rest) = url.split_once("://")?;
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (authority, path) = match rest.find('/') {
+    let (authority, path) = match rest.find(['/', '?', '#']) {
         Some(at) => rest.split_at_checked(at)?,
         None => (rest, "/"),
     };
+    // A host name with `#` or `?` in it looks as if there were no path.
+    let path = path
+        .split(['?', '#'])
+        .next()
+        .filter(|path| !path.is_empty())?;
     let host = match authority.rsplit_once(':') {
         // The colons of an IPv6 address are inside brackets.
         Some((host, port)) if !port.contains(']') => host,
@@ -408,6 +412,8 @@ mod tests {
             "https://evil@satchel.example/",
             "https://satchel.example@evil.example/",
             "https://satchel.example:80@evil.example/",
+            "https://satchel.example#x/internal",
+            "https://satchel.example?/internal",
             "https://:8787/",
             "https://[::1]/",
             "https://[::1]:8787/",

@@ -132,8 +132,7 @@ impl Store {
             "SELECT body FROM delegations WHERE key = ?",
             vec![Value::from(key)],
         )?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
+        row.map(|row| row.json(0)).transpose()
     }
 
     /// Whether `key` may do what `scope` asks.
@@ -153,8 +152,7 @@ impl Store {
             "SELECT body FROM transfers WHERE key = ?",
             vec![Value::Blob(key)],
         )?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
+        row.map(|row| row.json(0)).transpose()
     }
 
     /// The first purchase of a work, if it is owned.
@@ -169,7 +167,7 @@ impl Store {
             ],
         )?;
         for row in rows {
-            let entry: Entry = serde_json::from_str(row.text(0)?).map_err(internal)?;
+            let entry: Entry = row.json(0)?;
             // The tag is 8 bytes of a hash: the whole id decides.
             if entry.transfer.agreement.work == order.work {
                 return Ok(Some(entry));
@@ -221,7 +219,7 @@ pub(crate) fn transfer_row(
 }
 
 pub(crate) fn purchase(row: &Row) -> Result<PurchaseOut> {
-    let entry: Entry = serde_json::from_str(row.text(1)?).map_err(internal)?;
+    let entry: Entry = row.json(1)?;
     let Transfer {
         agreement,
         time,

@@ -95,8 +95,7 @@ impl DurableObject for Inbox {
 impl Inbox {
     fn load(&self) -> Result<Option<Held>> {
         let row = self.sql.row("SELECT body FROM inbox", vec![])?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
+        row.map(|row| row.json(0)).transpose()
     }
 
     fn waiting(&self) -> Result<Waiting> {

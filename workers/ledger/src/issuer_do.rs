@@ -36,7 +36,7 @@ impl Issuer {
     fn rate(&self) -> Result<RateRecord> {
         match self.sql.row("SELECT body FROM rate", vec![])? {
             None => Ok(RateRecord { rate: None }),
-            Some(row) => serde_json::from_str(row.text(0)?).map_err(internal),
+            Some(row) => row.json(0),
         }
     }
 

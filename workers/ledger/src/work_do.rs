@@ -56,8 +56,7 @@ impl DurableObject for Work {
 impl Work {
     fn load(&self) -> Result<Option<WorkBook>> {
         let row = self.sql.row("SELECT body FROM work", vec![])?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
+        row.map(|row| row.json(0)).transpose()
     }
 
     fn known(&self) -> Result<WorkBook> {

@@ -57,8 +57,7 @@ impl Pickup {
             return Ok(None);
         }
         let row = self.sql.row("SELECT body FROM pickup", vec![])?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
+        row.map(|row| row.json(0)).transpose()
     }
 
     async fn leave(&self, transfer: &Transfer) -> Result<Response> {

@@ -86,8 +86,15 @@ fn digest() -> Digest {
     Digest::parse(&b64::encode(&[3; 32])).unwrap()
 }
 
+/// The window root, wrapped for a version.
+pub(crate) fn root_of_version(version: u32) -> String {
+    let bound_to = wrap_aad(WRAP_ROOT, &work(), version);
+    wrapping_keys()
+        .wrap(&root_key(), &bound_to, [0; 12])
+        .unwrap()
+}
+
 fn entitlement() -> Entitlement {
-    let bound_to = wrap_aad(WRAP_ROOT, &work(), 1);
     Entitlement {
         work: work(),
         version: 1,
@@ -98,11 +105,7 @@ fn entitlement() -> Entitlement {
             version: 1,
             manifest_digest: digest(),
             wrapped_key: "1.AA".into(),
-            wrapped_root: Some(
-                wrapping_keys()
-                    .wrap(&root_key(), &bound_to, [0; 12])
-                    .unwrap(),
-            ),
+            wrapped_root: Some(root_of_version(1)),
             windows: 10,
             window_ms: 10_000,
         },

@@ -11,6 +11,7 @@ use satchel_domain::{
 };
 use satchel_wire::{ApiError, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 /// Sessions of a purchase at the same time.
 pub(crate) const MAX_SESSIONS: usize = 3;
@@ -193,7 +194,11 @@ fn too_early(allowance: &Allowance) -> ApiError {
         .unwrap_or_default()
         .div_ceil(1000)
         .max(1);
-    let members = serde_json::to_value(allowance).unwrap_or_default();
+    let members = Map::from_iter([
+        ("released".to_owned(), allowance.released.into()),
+        ("limit".to_owned(), allowance.limit.into()),
+        ("next_at_ms".to_owned(), allowance.next_at_ms.into()),
+    ]);
     ApiError::from(ErrorCode::WindowLimit)
         .retry_after(wait_s)
         .with("allowance", members)
@@ -388,7 +393,9 @@ mod tests {
         let error = object.ask(1, 3, T + 700).unwrap_err();
         assert_eq!(error.code, ErrorCode::WindowLimit);
         assert_eq!(error.retry_after_s, Some(5));
-        assert_eq!(error.extra["allowance"]["next_at_ms"], 4_300);
+        let told: Allowance = serde_json::from_value(error.extra["allowance"].clone()).unwrap();
+        assert_eq!(told, Allowance::at(700, WINDOW_MS, 3));
+        assert_eq!(told.next_at_ms, Some(4_300));
         assert_eq!(released(object.ask(1, 3, T + 5_000)), 4);
     }
 

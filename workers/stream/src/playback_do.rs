@@ -60,7 +60,7 @@ impl Playback {
             return Ok(Sessions::default());
         };
         Ok(Sessions {
-            head: serde_json::from_str(row.text(0)?).map_err(internal)?,
+            head: row.json(0)?,
             released: Released::from_bytes(row.blob(1)?.to_vec()),
             seen: Seen::from_bytes(row.blob(2)?),
         })

@@ -35,6 +35,10 @@ pub(crate) async fn open(
 ) -> Result<SessionOut> {
     same_key(&proven.key, &receipt.cnf.jkt)?;
     let source = read(world, handle).await?;
+    // Receipts prove, the entitlement decides: what it is for must be what the receipt says.
+    if source.work != receipt.work || source.version != receipt.version {
+        return Err(ErrorCode::NotEntitled.into());
+    }
     let session = SessionId::parse(&format!(
         "{}{}",
         SessionId::PREFIX,
@@ -298,6 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn a_purchase_of_something_else_entitles_to_nothing() {
+        let world = Fake::default();
+        let (receipt, handle) = fake::purchase();
+        let work = satchel_domain::id::WorkId::parse(&format!("wrk_{}", "a".repeat(52))).unwrap();
+        for other in [
+            Receipt {
+                work,
+                ..receipt.clone()
+            },
+            Receipt {
+                version: 2,
+                ..receipt
+            },
+        ] {
+            let error = block_on(open(&world, &other, &handle, world.proven(1))).unwrap_err();
+            assert_eq!(error.code, ErrorCode::NotEntitled);
+        }
+    }
+
+    #[test]
     fn a_work_withdrawn_by_its_creator_still_plays_for_its_owners() {
         let world = Fake::default();
         world.change(|e| e.state = WorkState::Unpublished);
@@ -349,9 +373,9 @@ mod tests {
     }
 
     #[test]
-    fn a_root_wrapped_for_another_work_does_not_open() {
+    fn a_root_wrapped_for_another_version_does_not_open() {
         let world = Fake::default();
-        world.change(|e| e.version = 2);
+        world.change(|e| e.keys.wrapped_root = Some(fake::root_of_version(2)));
         let opened = begin(&world).unwrap();
         let error = next(&world, &opened.capability, &opened.session, 0).unwrap_err();
         assert_eq!(error.code, ErrorCode::Internal);

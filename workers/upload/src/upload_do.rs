@@ -72,7 +72,6 @@ impl Upload {
             return Ok(None);
         }
         let row = sql.row("SELECT plan FROM upload WHERE id = 1", Vec::new())?;
-        row.map(|row| serde_json::from_str(row.text(0)?).map_err(internal))
-            .transpose()
+        row.map(|row| row.json(0)).transpose()
     }
 }

@@ -228,11 +228,13 @@ mod tests {
 
     #[test]
     fn a_registration_outside_the_limits_is_refused() {
-        let cases: [Case; 8] = [
+        let cases: [Case; 10] = [
             (
                 |c| c["terms"]["usd_micros"] = json!(0),
                 ErrorCode::Malformed,
             ),
+            (|c| c["cmd"] = json!("publish"), ErrorCode::Malformed),
+            (|c| c["cmd"] = json!(1), ErrorCode::Malformed),
             (|c| c["title"] = json!(""), ErrorCode::Malformed),
             (|c| c["title"] = json!("a\nb"), ErrorCode::Malformed),
             (|c| c["media_type"] = json!("audio"), ErrorCode::Malformed),

@@ -1,0 +1,25 @@
+// Real media, made by ffmpeg: what creators would sell.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const FFMPEG = process.env.FFMPEG || 'ffmpeg';
+const run = (args) => execFileSync(FFMPEG, ['-hide_banner', '-loglevel', 'error', '-y', ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+
+/** A song of eight seconds, 320 kbit/s. @returns {string} its path */
+export function makeSong(dir, name = 'Night Train.mp3') {
+  const path = join(dir, name);
+  const sound = 'sine=frequency=220:beep_factor=4:duration=8';
+  run(['-f', 'lavfi', '-i', sound, '-c:a', 'libmp3lame', '-b:a', '320k', path]);
+  return path;
+}
+
+/** A film of 24 s, fragmented at its key frames, two seconds apart. @returns {string} its path */
+export function makeFilm(dir, name = 'The Crossing.mp4') {
+  const path = join(dir, name);
+  const picture = ['-f', 'lavfi', '-i', 'testsrc=duration=24:size=320x180:rate=24'];
+  const sound = ['-f', 'lavfi', '-i', 'sine=frequency=330:duration=24'];
+  const video = ['-c:v', 'libx264', '-profile:v', 'baseline', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-g', '48'];
+  const fragments = ['-movflags', '+frag_keyframe+empty_moov+default_base_moof'];
+  run([...picture, ...sound, ...video, '-c:a', 'aac', '-b:a', '96k', ...fragments, path]);
+  return path;
+}
