@@ -77,7 +77,13 @@ fn split(url: &str) -> Option<(&str, &str)> {
         .filter(|path| !path.is_empty())?;
     let host = match authority.rsplit_once(':') {
         // The colons of an IPv6 address are inside brackets.
-        Some((host, port)) if !port.contains(']') => host,
+        Some((host, port)) if !port.contains(']') => {
+            // Two Host headers arrive joined: what is no number is no port.
+            if !port.bytes().all(|b| b.is_ascii_digit()) {
+                return None;
+            }
+            host
+        }
         _ => authority,
     };
     let ok = !host.is_empty() && !authority.contains('@');
@@ -414,6 +420,8 @@ mod tests {
             "https://satchel.example:80@evil.example/",
             "https://satchel.example#x/internal",
             "https://satchel.example?/internal",
+            "https://satchel.example:80, evil.example/",
+            "https://satchel.example:junk/",
             "https://:8787/",
             "https://[::1]/",
             "https://[::1]:8787/",
