@@ -6,7 +6,7 @@ import { inRoot } from '../../tools/proc.mjs';
 import { newWallet, publish } from '../lib/actors.mjs';
 import { openStack, scratch } from '../lib/stack.mjs';
 import { until } from '../lib/until.mjs';
-import { approve, frameOf, openBrowser, openWallet, press, shot } from './lib/browser.mjs';
+import { approve, frameOf, openBrowser, openWallet, shot } from './lib/browser.mjs';
 import { makeSong } from './lib/media.mjs';
 import { step } from './lib/steps.mjs';
 
@@ -86,10 +86,11 @@ step('a purchase by keyboard alone', async () => {
   const opened = page.waitForEvent('popup');
   await page.keyboard.press('Enter');
   const wallet = await opened;
-  for (const name of ['Make a wallet and continue', /^Add .* of test money$/, /^Pay /]) {
+  const presses = [['new', 'Make a wallet and continue'], ['short', /^Add .* of test money$/], ['ready', /^Pay /]];
+  for (const [label, name] of presses) {
     const button = wallet.getByRole('button', { name });
     await button.waitFor();
-    await inspect(`approve-${String(name).replace(/\W+/g, '-')}`, wallet);
+    await inspect(`approve-${label}`, wallet);
     // A press right after something new came on screen was meant for what was there before.
     await wallet.waitForTimeout(800);
     await tabTo(wallet, button);

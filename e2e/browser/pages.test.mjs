@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { after, test } from 'node:test';
+import { orderId } from '../../sdk/js/src/index.js';
 import { listen } from '../../tools/http.mjs';
 import { newWallet, publish } from '../lib/actors.mjs';
 import { openStack, scratch } from '../lib/stack.mjs';
@@ -89,6 +90,22 @@ test('a double click on the button makes one order', async () => {
   await playing(frame);
   assert.equal(orders.size, 1);
   assert.equal(windows.length, 2, 'the page and one wallet');
+  await page.close();
+  assert.deepEqual(person.complaints, []);
+});
+
+test('a stranger’s link to the wallet is asked about, though the work is owned', async () => {
+  const orders = countOrders(person);
+  const request = new URLSearchParams({ order: await orderId(first.work), work: first.work, jkt: creator.device.jkt, site: stack.origin });
+  const page = await visit(person, '/link', { body: `<a href="${stack.walletOrigin}/approve#${request}" target="_blank" rel="opener">Free music</a>` });
+  const popup = page.waitForEvent('popup');
+  await page.getByRole('link').click();
+  const wallet = await popup;
+  await wallet.getByRole('button', { name: 'Open it' }).waitFor();
+  await wallet.getByText('a page that calls itself').waitFor();
+  await wallet.waitForTimeout(1_500);
+  assert.equal(orders.size, 0, 'a receipt for a key that our frame did not make');
+  await wallet.close();
   await page.close();
   assert.deepEqual(person.complaints, []);
 });
