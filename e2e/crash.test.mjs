@@ -1,6 +1,9 @@
 // The power fails in the middle of sales: SIGKILL to the very process that serves, again and again.
 // What a client was told stands, no order is charged twice, and sums are conserved to the millisatoshi.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { afterFee } from '../sdk/js/src/index.js';
 import { freePort } from '../tools/proc.mjs';
@@ -20,6 +23,8 @@ const FEE_BPS = 500;
 const SETTLED_MS = 5_000;
 const KILL_MS = 20_000;
 const START_MS = 120_000;
+// Kinds of rows in an account's journal (docs/LEDGER.md).
+const [PURCHASE, FUND, FOLD] = [1, 3, 4];
 const SEED = Number(process.env.SATCHEL_SEED ?? Date.now() % 2 ** 32);
 
 const random = chooser(SEED);
@@ -158,3 +163,36 @@ test('after all kills every account holds what its sales say, and the sums are t
   const fees = orders.length * (PRICE - afterFee(PRICE, FEE_BPS));
   assert.equal(left + paid + fees, wallets.size * FUNDED);
 }, { timeout: START_MS });
+
+test('the books at rest say the same: every credit has its debit, and nothing is under way', async () => {
+  await stack.stop();
+  const books = readBooks(join(stack.state, 'ledger-Account'));
+  const sum = (list, of) => list.reduce((total, one) => total + BigInt(of(one)), 0n);
+  const bodies = (kind) => books.flatMap(({ transfers }) => transfers.filter((row) => row.kind === kind));
+  for (const { account, transfers } of books) {
+    const of = (...kinds) => sum(transfers.filter(({ kind }) => kinds.includes(kind)), ({ msat }) => msat);
+    assert.equal(BigInt(account.debits_posted), of(PURCHASE));
+    assert.equal(BigInt(account.credits_posted), of(FUND, FOLD));
+    assert.deepEqual([account.debits_pending, account.credits_pending, account.outbox.length], [0, 0, 0]);
+  }
+  assert.equal(bodies(PURCHASE).length, orders.length);
+  const folded = sum(bodies(FOLD), ({ msat }) => msat);
+  assert.equal(folded, BigInt(orders.length * PRICE), 'all that was paid has reached seller and operator');
+  const fees = books.filter(({ account, transfers }) => account.debits_posted === 0 && transfers.every(({ kind }) => kind === FOLD));
+  const shares = fees.map(({ account }) => account.credits_posted).sort((a, b) => a - b);
+  assert.deepEqual(shares, [orders.length * (PRICE - afterFee(PRICE, FEE_BPS)), net()], 'the operator’s account and the creator’s');
+});
+
+/** Every account in a directory of the runtime's databases. */
+function readBooks(dir) {
+  const files = readdirSync(dir).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name));
+  return files.flatMap((name) => {
+    const db = new DatabaseSync(join(dir, name));
+    try {
+      const [account] = db.prepare('SELECT * FROM account').all();
+      return account ? [{ account, transfers: db.prepare('SELECT kind, msat FROM transfers').all() }] : [];
+    } finally {
+      db.close();
+    }
+  });
+}

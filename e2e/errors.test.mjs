@@ -68,13 +68,13 @@ const askPaid = (path, { authorization, dpop }) =>
 const SMALL_ORDER_KEYS = ['00'.repeat(32), `01${'00'.repeat(31)}`, `ec${'ff'.repeat(30)}7f`].map((hex) => Buffer.from(hex, 'hex'));
 
 /** Receipts that are none: [what, token]. All of them would be good if only their signature were believed. */
-async function falseReceipts(receipt, key, claims, other) {
+async function falseReceipts({ receipt, jws, quote }, key, claims) {
   const { header, parts } = takeApart(receipt);
   const { keys: [published] } = await client.jwks();
   const publicBytes = Buffer.from(published.x, 'base64url');
   const issuerKey = bySeed(firstOf(stack.secretsOf('purchase').RECEIPT_KEYS).bytes);
   const made = (head, payload, signer) => forge({ ...header, ...head }, { ...claims, ...payload }, signer);
-  const order = takeApart(other.jws);
+  const order = takeApart(jws);
   const last = parts[2].at(-1);
   return [
     ['nothing that looks like a token', 'x'],
@@ -113,17 +113,17 @@ async function falseReceipts(receipt, key, claims, other) {
     ['no typ', await forge({ alg: 'EdDSA', kid: header.kid }, claims, issuerKey)],
     ['another issuer’s', await made({}, { iss: 'http://other.example' }, issuerKey)],
     ['another audience', await made({}, { aud: 'http://other.example' }, issuerKey)],
-    ['one whose sub is not its key', await made({}, { sub: other.quote ? claims.cnf.jkt.replace(/^./, (c) => (c === 'A' ? 'B' : 'A')) : '' }, issuerKey)],
+    ['one whose sub is not its key', await made({}, { sub: claims.cnf.jkt.replace(/^./, (c) => (c === 'A' ? 'B' : 'A')) }, issuerKey)],
     ['a member too many', await made({}, { admin: true }, issuerKey)],
     ['a member too few', await made({}, { handle: undefined }, issuerKey)],
     ['a doubled member', await forge(header, JSON.stringify(claims).replace('{', `{"work":"${claims.work}",`), issuerKey)],
     ['a float for money', await forge(header, JSON.stringify(claims).replace(/"msat":(\d+)/, '"msat":$1.0'), issuerKey)],
     ['an array of claims', await forge(header, JSON.stringify(Object.values(claims)), issuerKey)],
-    ['the order itself', other.jws],
+    ['the order itself', jws],
     ['the order under a receipt’s header', await forge(header, order.payload, issuerKey)],
-    ['the quote', other.quote.quote],
+    ['the quote', quote.quote],
     ['the JWKS', Buffer.from(JSON.stringify({ keys: [published] })).toString('base64url')],
-    ['256 KiB of nothing', 'A'.repeat(8_000)],
+    ['a lot of nothing', 'A'.repeat(8_000)],
   ];
 }
 
@@ -214,7 +214,7 @@ test('no paid route accepts any non-empty proof: each part of receipt and proof 
       for (const authorization of ['', 'x', 'DPoP', 'DPoP ', `Bearer ${receipt}`, receipt, `Basic ${receipt}`, 'null', `DPoP${receipt}`]) {
         await refuses('proof_required', `Authorization: ${authorization.slice(0, 12)}`, { authorization, dpop });
       }
-      for (const [what, token] of await falseReceipts(receipt, key, claims, bought)) {
+      for (const [what, token] of await falseReceipts(bought, key, claims)) {
         await refuses('receipt_invalid', what, { authorization: `DPoP ${token}`, dpop: await proven(token) });
       }
       for (const [what, dpopHeader] of await falseProofs(key, path, receipt)) {
@@ -240,7 +240,6 @@ test('a receipt with the issuer’s own signature opens nothing without the very
   const issuerKey = bySeed(firstOf(stack.secretsOf('purchase').RECEIPT_KEYS).bytes);
   for (const { path, bought } of PAID) {
     const { header, payload } = takeApart(bought.receipt);
-    const { handle } = claimsOf(strangersText.receipt);
     const changes = [
       ['a work that was not bought', { work: unsold.work }],
       ['a version that was not bought', { version: 2 }],
@@ -251,13 +250,14 @@ test('a receipt with the issuer’s own signature opens nothing without the very
       ['half a handle', { handle: payload.handle.slice(0, -4) }],
       ['a handle with something behind it', { handle: `${payload.handle}A` }],
       ['a handle with a query', { handle: `${payload.handle}?` }],
-      ...(path === '/v1/sessions' ? [['a handle of another buyer and work', { handle }]] : []),
     ];
     for (const [what, members] of changes) {
       const token = await forge(header, { ...payload, ...members }, issuerKey);
       const dpop = await proof(buyer.device, { issuer: origin, path, token });
       const answer = await unchanged(what, () => askPaid(path, { authorization: `DPoP ${token}`, dpop }));
-      assert.ok(['not_entitled', 'receipt_invalid', 'streaming_only', 'not_streaming'].includes(checkProblem(answer, undefined, what).code), `${path}, ${what}: ${answer.text}`);
+      const { code } = checkProblem(answer, undefined, what);
+      const refusals = ['not_entitled', 'receipt_invalid', 'streaming_only', 'not_streaming'];
+      assert.ok(refusals.includes(code), `${path}, ${what}: ${answer.text}`);
     }
   }
 });
@@ -557,8 +557,6 @@ test('a work that nobody registered is unknown everywhere', async () => {
   const quote = macToken(QUOTE_KEY, 'quote', { ...readToken(made.quote.quote), work: ghost.work });
   const order = await orderId(ghost.work);
   await refusedAndUnchanged('unknown_work', async () => client.order(await resigned(made, { work: ghost.work, order, quote })));
-  const record = await newWallet(client);
-  assert.equal((await client.account(record.account, record.device)).balance_msat, 0);
 });
 
 test('nothing of a draft is sold, and it is published only when bytes, key and manifest are there and agree', async () => {
@@ -685,7 +683,6 @@ test('only the operator’s key takes works down and sets the rate', async () =>
   const command = (key, changes) => signJws(key, { typ: 'satchel-operator+jws' }, {
     aud: origin, cmd: 'take_down', work: unsold.work, iat: unix(), exp: unix() + 300, ...changes,
   });
-  const operator = { privateKey: null };
   const ask = (jws) => post(stack, '/v1/operator', { command: jws });
   await answersProblem('bad_signature', async () => ask(await command(seller.creator)), 'the creator');
   await answersProblem('bad_signature', async () => ask(await command(buyer.root)), 'somebody');
@@ -696,10 +693,11 @@ test('only the operator’s key takes works down and sets the rate', async () =>
   await refusedAndUnchanged('bad_signature', () => operate(stack, { ...forged, iat: unix() - 600, exp: unix() - 1 }), 'over');
   await refusedAndUnchanged('malformed', () => operate(stack, { ...forged, cmd: 'mint' }), 'no such command');
   await refusedAndUnchanged('malformed', () => operate(stack, { ...forged, admin: true }), 'a member more');
-  const rate = { cmd: 'set_rate', usd_micros_per_btc: 0, time: unix(), source: 'test', max_age_s: 60 };
-  await refusedAndUnchanged('malformed', () => operate(stack, rate), 'a rate of nothing');
+  const rate = { cmd: 'set_rate', usd_micros_per_btc: 100_000_000_000, time: unix(), source: 'test', max_age_s: 60 };
+  const bad = [{ usd_micros_per_btc: 0 }, { usd_micros_per_btc: 1.5 }, { usd_micros_per_btc: -1 }, { time: unix() + 3_600 }, { time: -1 }, { source: 'x'.repeat(101) }, { max_age_s: -1 }];
+  for (const change of bad) await refusedAndUnchanged('malformed', () => operate(stack, { ...rate, ...change }), JSON.stringify(change));
+  assert.equal((await client.quote(unsold.work)).rate.source, 'test', 'the rate is what it was');
   assert.equal((await client.record(unsold.work)).state, 'published');
-  assert.ok(operator);
 });
 
 // ---------------------------------------------------------------- shapes

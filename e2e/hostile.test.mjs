@@ -42,9 +42,6 @@ const begun = await client.startUpload(seller.creator, { ...text, nonce: text.no
 await until('sales are settled', async () => (await balanceOf(seller)) === 3 * PRICE * 0.95);
 const victimHas = { ...(await look(victim)), purchases: await purchasesOf(victim) };
 
-/** A log line that tells of a reset isolate, or of an error that was ours. */
-const BAD_LOG = /uncaught|panicked|RuntimeError|unreachable|out of memory|memory access|"level":"error"|kj\/.*exception/i;
-
 // ---------------------------------------------------------------- the routes, as documented
 
 /** Every method and path of the table in docs/API.md §3. */
@@ -218,8 +215,6 @@ async function many(count, one) {
   return wrong;
 }
 
-const problemsInLog = () => stack.readLog().split('\n').filter((line) => BAD_LOG.test(line));
-
 // ---------------------------------------------------------------- tests
 
 test(`${COUNT} hostile requests to every route are refused in the documented way`, async () => {
@@ -371,7 +366,7 @@ test(`${RAW_COUNT} requests that no library would send end in a refusal or nothi
 });
 
 test('after all this nobody lost or gained money, no isolate was reset, and a sale still goes through', async () => {
-  assert.deepEqual(problemsInLog(), []);
+  assert.deepEqual(stack.troubles(), []);
   assert.deepEqual({ ...(await look(victim)), purchases: await purchasesOf(victim) }, victimHas);
   const paid = (await purchasesOf(attacker)).reduce((sum, { msat }) => sum + msat, 0);
   assert.ok((await balanceOf(attacker)) >= FUNDED - paid, 'nothing but purchases was paid');
@@ -389,8 +384,9 @@ test('after all this nobody lost or gained money, no isolate was reset, and a sa
   await operate(stack, { cmd: 'take_down', work: text.work });
   await operate(stack, { cmd: 'reinstate', work: text.work });
   assert.equal(await balanceOf(buyer), FUNDED - 2 * PRICE);
-  assert.deepEqual(problemsInLog(), []);
+  assert.deepEqual(stack.troubles(), []);
   // That log does tell: nobody handles CONNECT, and the runtime says so.
+  stack.tolerant = true;
   await sendRaw(stack, `CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n`);
-  await until('the log tells', () => problemsInLog().length > 0);
+  await until('the log tells', () => stack.troubles().length > 0);
 });

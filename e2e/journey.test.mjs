@@ -186,6 +186,22 @@ test('an owner who buys again is told so, is charged nothing, and the new key op
   assert.deepEqual([replay.replayed, replay.owned], [true, true]);
 });
 
+test('one account’s orders for many works, and deposits, all at once, all count', async () => {
+  const seller = await newWallet(stack.client);
+  const buyer = await newWallet(stack.client);
+  await fund(buyer, FUNDED);
+  const orders = [];
+  for (let i = 0; i < 8; i += 1) orders.push(await makeOrder(buyer, await publish(seller, { usd_micros: 1_000 + i })));
+  const deposits = Array.from({ length: 8 }, () => fund(buyer, 100));
+  const [answers] = await Promise.all([Promise.all(orders.map(({ jws }) => stack.client.order(jws))), ...deposits]);
+  assert.ok(answers.every(({ replayed, owned }) => !replayed && !owned));
+  const spent = 8 * 1_000 + 28;
+  assert.equal(await balanceOf(buyer), FUNDED + 800 - spent);
+  assert.equal((await purchasesOf(buyer)).length, 8);
+  const earned = orders.reduce((sum, { quote }) => sum + afterFee(quote.msat, 500), 0);
+  await until('the seller is paid', async () => (await balanceOf(seller)) === earned, { ms: SETTLED_MS });
+});
+
 test('a buyer may pay more where the terms say so, and the creator gets it', async () => {
   const seller = await newWallet(stack.client);
   const work = await publish(seller, { pay_more: true, usd_micros: 1_000 });

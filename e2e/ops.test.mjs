@@ -5,14 +5,17 @@ import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fundingId } from '../sdk/js/src/index.js';
-import { digestOf, newWallet, noise, packWork, publish } from './lib/actors.mjs';
+import { digestOf, newWallet, noise, operate, packWork, publish } from './lib/actors.mjs';
 import { buildCli, said } from './lib/cli.mjs';
 import { post, send } from './lib/http.mjs';
 import { checkProblem, refused } from './lib/problem.mjs';
 import { openStack, scratch } from './lib/stack.mjs';
+import { until } from './lib/until.mjs';
 
 const PRICE = 250_000;
 const FUNDED = 1_000_000;
+// A page may be this old when it is sent.
+const PAGE_MS = 15_000;
 
 const stack = await openStack({ name: 'ops' });
 const { client, port } = stack;
@@ -138,6 +141,22 @@ test('the script for other people’s pages, packed files and API are readable f
       else assert.equal(kept, 'no-store', `${method} ${path}`);
       if (answer.status >= 400) checkProblem(answer, undefined, path);
     }
+  }
+});
+
+test('a work that is taken down leaves its page and its frame, whose policies stay', async () => {
+  const gone = await publish(seller, { usd_micros: PRICE, title: 'Withdrawn' });
+  const places = [[`/w/${gone.work}`, "'none'"], [`/embed/${gone.work}`, '*']];
+  for (const [path] of places) assert.match((await get(PUBLIC, path)).text, /Withdrawn/);
+  await operate(stack, { cmd: 'take_down', work: gone.work });
+  for (const [path, ancestors] of places) {
+    const answer = await until(`${path} is gone`, async () => {
+      const now = await get(PUBLIC, path);
+      return now.status === 451 && now;
+    }, { ms: PAGE_MS, every: 200 });
+    checkPage(answer, ancestors, path);
+    assert.equal(answer.headers.get('cache-control'), 'no-store');
+    assert.doesNotMatch(answer.text, /Withdrawn/);
   }
 });
 

@@ -3,9 +3,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ROOT, STARTED_BY_BOOT } from './proc.mjs';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MODULES = join(ROOT, 'node_modules');
 const INSTALLED = join(MODULES, '.package-lock.json');
 // What wrangler asks for.
@@ -69,18 +68,16 @@ async function boot() {
   }
   if (!packagesAreCurrent()) await installPackages();
   const node = packagedNode();
-  const started = process.env.SATCHEL_BOOTED || !node;
-  if (process.execPath === node || (started && isNewEnough(process.versions.node))) return;
+  if (process.execPath === node || process.execArgv.includes(STARTED_BY_BOOT)) return;
+  if (!node && isNewEnough(process.versions.node)) return;
   if (!node) {
     console.error(`wrangler needs Node ${NEEDED.join('.')} or newer, and there is no packaged one`);
     console.error(`for ${process.platform}-${process.arch}. Install it, then run this again.`);
     process.exit(1);
   }
-  // Should a packaged Node ever be too old, each start would start another, without end.
-  if (process.env.SATCHEL_BOOTED) throw new Error(`${process.execPath} is not ${node}`);
   // Scripts with a "#!/usr/bin/env node" line must find the same Node.
-  const env = { ...process.env, SATCHEL_BOOTED: '1', PATH: `${dirname(node)}:${process.env.PATH}` };
-  process.exit((await child(node, process.argv.slice(1), env)).code);
+  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` };
+  process.exit((await child(node, [STARTED_BY_BOOT, ...process.argv.slice(1)], env)).code);
 }
 
 await boot();

@@ -10,6 +10,8 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const CACHE =
   process.env.SATCHEL_CACHE ??
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'satchel');
+/** A flag that changes nothing, but by which boot.mjs tells its second run: that starts no third. */
+export const STARTED_BY_BOOT = '--disable-warning=satchel';
 export const inRoot = (...parts) => join(ROOT, ...parts);
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 export const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
@@ -214,7 +216,7 @@ export function onEnd(shut) {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
   // Started from a terminal or a script directly, we may well be meant to outlive it.
-  if (!process.env.npm_lifecycle_event && !process.env.SATCHEL_BOOTED) return;
+  if (!process.env.npm_lifecycle_event && !process.execArgv.includes(STARTED_BY_BOOT)) return;
   const first = starters();
   setInterval(() => starters() !== first && end('parent'), 500).unref();
 }

@@ -38,7 +38,7 @@ async function pace(page, uploadThroughput) {
 }
 
 step('a creator sells a song and a film from the hosted page', async () => {
-  const { context, complaints } = await openBrowser({ viewport: { width: 1000, height: 1120 }, permissions: ['clipboard-read', 'clipboard-write'] });
+  const { context, complaints } = await openBrowser({ permissions: ['clipboard-read', 'clipboard-write'] });
   const sold = await sell(context, stack, {
     ...song,
     uploading: async (page) => {
@@ -197,7 +197,7 @@ async function watchFilm(page, frame, name) {
   await video.waitFor();
   await until('the film playing', () => video.evaluate(({ currentTime, videoWidth }) => currentTime > 2 && videoWidth > 0), { ms: 30_000 });
   assert.match(await video.evaluate((element) => element.currentSrc), /^blob:/);
-  await shot(page, name, { fullPage: true });
+  await shot(page, name);
   await video.evaluate((element) => (element.currentTime = 20));
   await until('the film playing at 20 s', () => video.evaluate(({ currentTime, seeking, readyState }) => currentTime > 20.5 && !seeking && readyState >= 2), { ms: 20_000 });
   assert.equal(await frame.getByText('Save file').count(), 0);

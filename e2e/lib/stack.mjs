@@ -1,4 +1,5 @@
 // One stack per test file: ports, secrets and state of its own, ended and removed with the file.
+import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,38 +11,45 @@ import { clientOf } from './http.mjs';
 
 const STOP_MS = 30_000;
 
-/** A directory that `remove` takes away again; SATCHEL_KEEP keeps it for a look. */
+/** A directory that goes with this process; SATCHEL_KEEP keeps it for a look. */
 export function scratch(name) {
   const dir = mkdtempSync(join(tmpdir(), `satchel-${name}-`));
-  const remove = () => {
-    if (process.env.SATCHEL_KEEP) console.log(`kept: ${dir}`);
-    else rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
-  };
+  const remove = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  if (process.env.SATCHEL_KEEP) return { dir, remove: () => console.log(`kept: ${dir}`) };
+  // Also when a test file fails before its tests.
+  process.once('exit', remove);
   return { dir, remove };
 }
+
+/** A log line that tells of a reset isolate, or of an error that was ours. */
+const TROUBLE = /uncaught|panicked|RuntimeError|unreachable|out of memory|memory access|"level":"error"|kj\/.*exception|✘/i;
 
 /** What tests need beside what the tools give: a client, the log, a worker's secrets. */
 export function equip(run) {
   const stack = { ...run, log: run.log ?? join(run.dir, 'dev.log') };
   stack.state = run.stateDir ?? run.persistTo;
   stack.readLog = () => readFileSync(stack.log, 'utf8');
+  stack.troubles = () => stack.readLog().split('\n').filter((line) => TROUBLE.test(line));
   stack.secretsOf = (worker) => readVars(varsFile(stack.dir, worker));
   stack.client = clientOf(stack);
   return stack;
 }
 
 /**
- * Starts a stack that ends with the test file which awaits this. `runtime` is `wrangler` (as in
+ * Starts a stack that ends with the test file which awaits this; the file fails if the log then
+ * tells of trouble, unless the stack was made `tolerant`. `runtime` is `wrangler` (as in
  * development) or `workerd` (the bare runtime).
  */
 export async function openStack({ name, runtime = 'wrangler', ...options } = {}) {
   const place = scratch(name ?? runtime);
-  let run;
+  let stack;
   after(async () => {
-    await run?.stop();
+    await stack?.stop();
+    const troubles = stack?.tolerant ? [] : stack?.troubles();
     place.remove();
+    assert.deepEqual(troubles ?? [], [], 'the log tells of trouble');
   }, { timeout: STOP_MS });
   const start = runtime === 'workerd' ? startWorkerd : startStack;
-  run = await start({ dir: place.dir, ...options });
-  return equip(run);
+  stack = equip(await start({ dir: place.dir, ...options }));
+  return stack;
 }

@@ -222,7 +222,7 @@ impl State {
                 Answer::Json(200, json!({"done": true}))
             }
             ("POST", path) if path.ends_with("/delegations") => {
-                let known = delegation::verify(&text("delegation"), &self.origin).unwrap();
+                let known = delegation::verify(&text("delegation"), &self.origin, now_s()).unwrap();
                 assert!(path.contains(known.account.as_str()));
                 self.delegated.insert(known.key.key().unwrap().jkt());
                 Answer::Json(

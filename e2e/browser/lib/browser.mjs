@@ -49,7 +49,8 @@ export async function openBrowser({ thirdPartyCookies = false, popups = true, ar
     args: [...ARGS, ...rest, ...args],
     // Playwright would allow every popup; whether ours count as asked for is part of the test.
     ignoreDefaultArgs: ['--disable-popup-blocking'],
-    viewport: { width: 1000, height: 760 },
+    // Tall enough for the fan page: a screenshot beyond the window would cut off frames of other sites.
+    viewport: { width: 1000, height: 1080 },
     ...options,
   });
   context.setDefaultTimeout(PATIENCE_MS);

@@ -111,6 +111,8 @@ impl Agreement {
 pub struct Delegation {
     /// The account's epoch it was made in; a later epoch ends it.
     pub epoch: u64,
+    /// Unix seconds; a key's newer delegation replaces an older one, never the reverse.
+    pub issued: u64,
     /// Unix seconds.
     pub expires: u64,
     /// May spend.
@@ -363,6 +365,7 @@ mod tests {
                 known: None,
                 delegation: Some(Delegation {
                     epoch: 0,
+                    issued: 0,
                     expires: 2_000,
                     spend: true,
                     read: true,

@@ -19,7 +19,7 @@ pub use remote::{Piece, Remote, object, service};
 pub use respond::{created, html, json, json_cached, json_tagged, problem, redirect, text};
 pub use security::{PageKind, page_headers};
 pub use settings::Settings;
-pub use sql::{Row, Sql, Value, Write, commit, rearm};
+pub use sql::{Row, Sql, Tables, Value, Write, commit, rearm};
 
 pub use worker::{Env, Response};
 

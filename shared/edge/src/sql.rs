@@ -153,6 +153,78 @@ impl Sql {
     }
 }
 
+/// An object's tables, made with its first write: whoever asks for an id that nobody made must not
+/// leave a database behind.
+#[derive(Debug)]
+pub struct Tables {
+    sql: Sql,
+    schema: &'static [&'static str],
+    ready: std::cell::Cell<bool>,
+}
+
+impl Tables {
+    /// Of an object. Where there are tables, the schema is run again, so that later tables are added;
+    /// every statement must be harmless when repeated.
+    #[must_use]
+    pub fn of(state: &State, schema: &'static [&'static str]) -> Self {
+        let sql = Sql::of(state);
+        // Names with `_cf_` belong to the runtime.
+        let query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf_*'";
+        let there = sql.row(query, vec![]).is_ok_and(|row| row.is_some());
+        let tables = Self {
+            sql,
+            schema,
+            ready: std::cell::Cell::new(false),
+        };
+        if there {
+            // A failure is logged; what needs the tables is then answered `internal`.
+            let _ = tables.prepare();
+        }
+        tables
+    }
+
+    /// All rows of a query; none where nothing was ever written.
+    pub fn rows(&self, query: &str, values: Vec<Value>) -> Result<Vec<Row>> {
+        if self.ready.get() {
+            self.sql.rows(query, values)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// The first row of a query.
+    pub fn row(&self, query: &str, values: Vec<Value>) -> Result<Option<Row>> {
+        Ok(self.rows(query, values)?.into_iter().next())
+    }
+
+    /// Runs one statement.
+    pub fn run(&self, query: &str, values: Vec<Value>) -> Result<usize> {
+        self.prepare()?;
+        self.sql.run(query, values)
+    }
+
+    /// [`commit`], with the tables made before if need be.
+    pub async fn commit(
+        &self,
+        state: &State,
+        writes: Vec<Write>,
+        alarm_at_ms: Option<u64>,
+    ) -> Result<()> {
+        self.prepare()?;
+        commit(state, writes, alarm_at_ms).await
+    }
+
+    fn prepare(&self) -> Result<()> {
+        if !self.ready.get() {
+            for statement in self.schema {
+                self.sql.run(statement, vec![])?;
+            }
+            self.ready.set(true);
+        }
+        Ok(())
+    }
+}
+
 /// A statement to run in a [`commit`].
 #[derive(Debug)]
 pub struct Write {

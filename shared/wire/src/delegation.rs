@@ -46,7 +46,7 @@ pub struct Delegation {
 }
 
 /// Verifies a delegation: signed by the key whose thumbprint is the account.
-pub fn verify(token: &str, issuer: &str) -> Result<Delegation> {
+pub fn verify(token: &str, issuer: &str, now_s: u64) -> Result<Delegation> {
     let unverified = jose::read::<Delegation>(token, TYP, Names::Nobody)?;
     let root = unverified.claims.root.key()?;
     let claims = unverified.verify(&root)?;
@@ -58,6 +58,10 @@ pub fn verify(token: &str, issuer: &str) -> Result<Delegation> {
         ));
     }
     claims.key.key()?;
+    // From the future it could never be replaced by a newer one.
+    if claims.iat > now_s.saturating_add(jose::MAX_SKEW_S) {
+        return Err(ApiError::new(ErrorCode::Malformed, "iat is in the future"));
+    }
     Ok(claims)
 }
 
@@ -67,6 +71,7 @@ impl Delegation {
     pub fn kept(&self) -> ledger::Delegation {
         ledger::Delegation {
             epoch: self.epoch,
+            issued: self.iat,
             expires: self.exp,
             spend: self.scope.contains(&Scope::Spend),
             read: self.scope.contains(&Scope::Read),

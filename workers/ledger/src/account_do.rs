@@ -12,8 +12,8 @@ use satchel_domain::{
     money::Msat,
 };
 use satchel_edge::{
-    Call, Settings, Sql, Value, Write, commit, internal, json, now_ms, now_s, object, random,
-    rearm, serve_object,
+    Call, Settings, Tables, Value, Write, internal, json, now_ms, now_s, object, random, rearm,
+    serve_object,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -53,15 +53,11 @@ pub struct Account {
 
 impl DurableObject for Account {
     fn new(state: State, env: Env) -> Self {
-        let sql = Sql::of(&state);
-        for statement in SCHEMA {
-            // A failure is logged; every later statement would fail and be answered `internal`.
-            let _ = sql.run(statement, vec![]);
-        }
+        let store = Store(Tables::of(&state, SCHEMA));
         Self {
             state,
             env,
-            store: Store(sql),
+            store,
             failures: Cell::new(0),
         }
     }
@@ -120,15 +116,26 @@ impl Account {
         let kept = delegation.kept();
         let (head, _) = self.store.head_or_new()?;
         kept.check(head.epoch, now_s())?;
+        if self
+            .store
+            .delegation(&key)?
+            .is_some_and(|old| old.issued > kept.issued)
+        {
+            // Or whoever still has an older, wider one could bring it back.
+            return Err(ApiError::new(
+                ErrorCode::DelegationExpired,
+                "this key has a newer delegation",
+            ));
+        }
         let count = self.store.0.row(
             "SELECT count(*) FROM delegations WHERE expires > ? AND key <> ?",
             vec![Value::Int(now_s()), Value::from(key.as_str())],
         )?;
         if count.map_or(Ok(0), |row| row.int(0))? >= book::MAX_DELEGATIONS {
-            return Err(ApiError::new(
-                ErrorCode::TooMany,
-                "this account has 64 keys already",
-            ));
+            return Err(
+                ApiError::new(ErrorCode::TooMany, "this account has 64 keys already")
+                    .retry_after(3_600),
+            );
         }
         let body = serde_json::to_string(&kept).map_err(internal)?;
         let writes = vec![
@@ -147,7 +154,7 @@ impl Account {
                 ],
             ),
         ];
-        commit(&self.state, writes, None).await?;
+        self.store.0.commit(&self.state, writes, None).await?;
         json(&DelegationOut {
             account: delegation.account.clone(),
             key: Thumbprint::parse(&key).map_err(internal)?,
@@ -256,7 +263,10 @@ impl Account {
                     credit: None,
                 };
                 let row = transfer_row(key, Kind::Reissue, head.next(), 0, now, &entry)?;
-                commit(&self.state, vec![head.write(exists), row], None).await?;
+                self.store
+                    .0
+                    .commit(&self.state, vec![head.write(exists), row], None)
+                    .await?;
                 json(&Posted {
                     transfer: entry.transfer,
                     replayed: false,
@@ -338,7 +348,10 @@ impl Account {
             outbox,
             ..head
         };
-        commit(&self.state, vec![head.write(exists), row], Some(now_ms())).await?;
+        self.store
+            .0
+            .commit(&self.state, vec![head.write(exists), row], Some(now_ms()))
+            .await?;
         Ok(Posted {
             transfer: entry.transfer,
             replayed: false,
@@ -425,7 +438,10 @@ impl Account {
             registered: true,
             ..head
         };
-        commit(&self.state, vec![head.write(exists), row], None).await?;
+        self.store
+            .0
+            .commit(&self.state, vec![head.write(exists), row], None)
+            .await?;
         Ok(balances.available()?)
     }
 
@@ -453,10 +469,13 @@ impl Account {
             }
         }
         for (inbox, credits, ids) in inboxes {
-            object(&self.env, "INBOX", &inbox)?
-                .post::<_, Done>("/credits", &credits)
-                .await?;
-            self.strike_off(&ids).await?;
+            let ids = ids.chunks(book::BATCH.saturating_mul(ID_BYTES));
+            for (credits, ids) in credits.chunks(book::BATCH).zip(ids) {
+                object(&self.env, "INBOX", &inbox)?
+                    .post::<_, Done>("/credits", &credits)
+                    .await?;
+                self.strike_off(ids).await?;
+            }
         }
         // New sales may have come in while this ran.
         if self
@@ -479,18 +498,20 @@ impl Account {
             .filter(|id| !delivered.chunks_exact(ID_BYTES).any(|done| done == *id))
             .collect::<Vec<_>>()
             .concat();
-        commit(
-            &self.state,
-            vec![
-                Head {
-                    outbox: left,
-                    ..head
-                }
-                .write(true),
-            ],
-            None,
-        )
-        .await
+        self.store
+            .0
+            .commit(
+                &self.state,
+                vec![
+                    Head {
+                        outbox: left,
+                        ..head
+                    }
+                    .write(true),
+                ],
+                None,
+            )
+            .await
     }
 }
 

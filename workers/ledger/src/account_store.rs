@@ -5,7 +5,7 @@ use satchel_domain::{
     ledger::{self, Balances},
     money::Msat,
 };
-use satchel_edge::{Row, Sql, Value, Write, internal, now_s};
+use satchel_edge::{Row, Tables, Value, Write, internal, now_s};
 use satchel_wire::{ErrorCode, Result, api::PurchaseOut, internal::Transfer, order::Order};
 
 use crate::book::{self, Entry, Kind};
@@ -82,7 +82,7 @@ impl Head {
 }
 
 /// An account's tables.
-pub(crate) struct Store(pub(crate) Sql);
+pub(crate) struct Store(pub(crate) Tables);
 
 impl Store {
     pub(crate) fn head(&self) -> Result<Option<Head>> {

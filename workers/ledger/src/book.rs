@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub const ID_BYTES: usize = 20;
 /// Most undelivered credits an account may hold before it takes no further orders.
 pub const MAX_OUTBOX: usize = 512;
+/// Credits delivered in one request: some 200 bytes each, far below what an object reads at once.
+pub const BATCH: usize = 128;
 /// Most keys an account may have delegated at once.
 pub const MAX_DELEGATIONS: u64 = 64;
 /// Length of an inbox epoch: a closed inbox still answers late deliveries and never grows again.

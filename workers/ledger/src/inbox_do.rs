@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use satchel_domain::id::OrderId;
 use satchel_edge::{
-    Sql, Value, Write, commit, internal, json, now_ms, object, random, rearm, serve_object,
+    Tables, Value, Write, internal, json, now_ms, object, random, rearm, serve_object,
 };
 use satchel_wire::{
     ErrorCode, Result,
@@ -44,16 +44,13 @@ struct Held {
 pub struct Inbox {
     state: State,
     env: Env,
-    sql: Sql,
+    sql: Tables,
     failures: Cell<u32>,
 }
 
 impl DurableObject for Inbox {
     fn new(state: State, env: Env) -> Self {
-        let sql = Sql::of(&state);
-        for statement in SCHEMA {
-            let _ = sql.run(statement, vec![]);
-        }
+        let sql = Tables::of(&state, SCHEMA);
         Self {
             state,
             env,
@@ -155,7 +152,7 @@ impl Inbox {
         if !writes.is_empty() {
             writes.push(save(&inbox)?);
             let at = now_ms().saturating_add(GATHER_MS);
-            commit(&self.state, writes, Some(at)).await?;
+            self.sql.commit(&self.state, writes, Some(at)).await?;
         }
         json(&Done { done: true })
     }
@@ -171,7 +168,9 @@ impl Inbox {
             }
             inbox.number = inbox.number.saturating_add(1);
             inbox.folding = Some(std::mem::take(&mut inbox.open));
-            commit(&self.state, vec![save(&inbox)?], None).await?;
+            self.sql
+                .commit(&self.state, vec![save(&inbox)?], None)
+                .await?;
         }
         let Some(batch) = inbox.folding else {
             return Ok(());
@@ -197,7 +196,9 @@ impl Inbox {
             return Err(internal("the inbox is gone"));
         };
         now.folding = None;
-        commit(&self.state, vec![save(&now)?], None).await?;
+        self.sql
+            .commit(&self.state, vec![save(&now)?], None)
+            .await?;
         if now.open.count > 0 {
             rearm(&self.state, now_ms().saturating_add(GATHER_MS)).await?;
         }

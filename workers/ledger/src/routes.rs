@@ -23,6 +23,7 @@ use satchel_wire::{
         AccountOrder, Entitlement, Fund, OrderFound, OrderedWork, Posted, PublishWork, RateRecord,
         RegisterWork, Registered, StateChange, VersionKeys, WorkSnapshot,
     },
+    jose,
     operator::{self, Operator},
     order,
 };
@@ -106,7 +107,10 @@ pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
             max_age_s,
             ..
         } => {
-            if usd_micros_per_btc == 0 || source.len() > 100 {
+            // A rate from the future, or one without an end, would never be stale.
+            let endless = max_age_s == 0 && ledger_id(env)? == LedgerId::Live;
+            let early = time > now_s().saturating_add(jose::MAX_SKEW_S);
+            if usd_micros_per_btc == 0 || source.len() > 100 || endless || early {
                 return Err(ApiError::new(ErrorCode::Malformed, "not a rate"));
             }
             let rate = Rate {
@@ -166,7 +170,7 @@ pub(crate) async fn rate(env: &Env) -> Result<Response> {
 pub(crate) async fn delegate(mut call: Call, env: &Env, account: &str) -> Result<Response> {
     let account = account_id(account)?;
     let body: DelegationIn = call.json().await?;
-    let delegation = delegation::verify(&body.delegation, &Settings::of(env).issuer()?)?;
+    let delegation = delegation::verify(&body.delegation, &Settings::of(env).issuer()?, now_s())?;
     if delegation.account != account {
         return Err(ApiError::new(
             ErrorCode::WrongKey,

@@ -7,7 +7,7 @@ use satchel_domain::{
     terms::Terms,
     work::{Change, WorkState},
 };
-use satchel_edge::{Sql, Value, internal, json, serve_object};
+use satchel_edge::{Tables, Value, internal, json, serve_object};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{Done, Record},
@@ -17,20 +17,21 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::book::WorkBook;
 
+const SCHEMA: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS work (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)",
+];
+
 /// The object.
 #[durable_object]
 pub struct Work {
-    sql: Sql,
+    sql: Tables,
 }
 
 impl DurableObject for Work {
     fn new(state: State, _: Env) -> Self {
-        let sql = Sql::of(&state);
-        let _ = sql.run(
-            "CREATE TABLE IF NOT EXISTS work (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)",
-            vec![],
-        );
-        Self { sql }
+        Self {
+            sql: Tables::of(&state, SCHEMA),
+        }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
