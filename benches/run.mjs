@@ -100,8 +100,8 @@ await main(async () => {
   }
   printTable(found);
   if (options.smoke || options.profile) return 0;
-  mkdirSync(inRoot('target', 'bench'), { recursive: true });
-  const file = inRoot('target', 'bench', 'last.jsonl');
+  mkdirSync(inRoot('benches', 'results'), { recursive: true });
+  const file = inRoot('benches', 'results', 'last.jsonl');
   writeFileSync(file, found.map((row) => `${JSON.stringify(row)}\n`).join(''));
   return report(check(found)) ? 1 : 0;
 });

@@ -107,7 +107,8 @@ export async function must(command, args, { tell, advice, ...options } = {}) {
   const result = await capture(command, args, { onLine: tell, ...options });
   if (result.code === 0) return result.out;
   const shown = [command.split('/').pop(), ...args].join(' ');
-  throw new Told(`${result.out.trim()}\n\n${shown}: exit ${result.code}.${advice ? ` ${advice}` : ''}`);
+  const end = result.signal ?? `exit ${result.code}`;
+  throw new Told(`${result.out.trim()}\n\n${shown}: ${end}.${advice ? ` ${advice}` : ''}`);
 }
 
 // A shell that learns which process groups are ours over a pipe, and ends them when that pipe

@@ -102,7 +102,8 @@ async function cargoTool(crate) {
     // A registry may no longer offer a version that the tool's own lock file names.
     const loose = await cargoInstall(crate, version, { locked: false, tell });
     if (loose.code === 0) return { note: 'without its lock file, which this registry could not serve' };
-    throw new Told(`${loose.out.trim()}\n\nCould not install ${crate} ${version}.`);
+    const end = loose.signal ?? `exit ${loose.code}`;
+    throw new Told(`${loose.out.trim()}\n\nCould not install ${crate} ${version} (${end}).`);
   });
   rmSync(join(TOOLS, 'target', crate), { recursive: true, force: true });
 }

@@ -60,7 +60,8 @@ export class Account {
     if (!tag.every((byte, i) => byte === key[i + 1])) throw new Refusal(400, 'malformed');
     const end = new Uint8Array(ID_BYTES + 9).fill(255);
     end.set(key.subarray(0, 9));
-    const owned = this.rows('SELECT body FROM transfers WHERE key >= ? AND key < ? AND kind = 1', key.subarray(0, 9), end);
+    const range = 'SELECT body FROM transfers WHERE key >= ? AND key < ? AND kind = 1';
+    const owned = this.rows(range, key.subarray(0, 9), end);
     if (owned.length) throw new Refusal(409, 'owned_already');
     const { offer, manifest_digest, use, title } = work;
     const { msat } = agreement;

@@ -23,13 +23,15 @@ export function scratch(name) {
 
 /** A log line that tells of a reset isolate, or of an error that was ours. */
 const TROUBLE = /uncaught|panicked|RuntimeError|unreachable|out of memory|memory access|"level":"error"|kj\/.*exception|✘/i;
+/** A client that went away is none. */
+const GONE = /disconnected|broken pipe|connection reset/i;
 
 /** What tests need beside what the tools give: a client, the log, a worker's secrets. */
 export function equip(run) {
   const stack = { ...run, log: run.log ?? join(run.dir, 'dev.log') };
   stack.state = run.stateDir ?? run.persistTo;
   stack.readLog = () => readFileSync(stack.log, 'utf8');
-  stack.troubles = () => stack.readLog().split('\n').filter((line) => TROUBLE.test(line));
+  stack.troubles = () => stack.readLog().split('\n').filter((line) => TROUBLE.test(line) && !GONE.test(line));
   stack.secretsOf = (worker) => readVars(varsFile(stack.dir, worker));
   stack.client = clientOf(stack);
   return stack;

@@ -34,10 +34,9 @@ after(async () => {
 
 /**
  * Starts a browser with a new profile: a person who has never been here. One runs at a time.
- * @param {{thirdPartyCookies?: boolean, popups?: boolean, args?: string[]}} [options] `popups: false` refuses all,
- *   the rest is playwright's
+ * @param {{thirdPartyCookies?: boolean, args?: string[]}} [options] the rest is playwright's
  */
-export async function openBrowser({ thirdPartyCookies = false, popups = true, args = [], ...options } = {}) {
+export async function openBrowser({ thirdPartyCookies = false, args = [], ...options } = {}) {
   for (const other of open) await other.end();
   const profile = mkdtempSync(join(tmpdir(), 'satchel-profile-'));
   const rest = thirdPartyCookies ? [] : [BLOCKING_SWITCH];
@@ -54,7 +53,6 @@ export async function openBrowser({ thirdPartyCookies = false, popups = true, ar
     ...options,
   });
   context.setDefaultTimeout(PATIENCE_MS);
-  if (!popups) await context.addInitScript(() => (self.open = () => null));
   const browser = { context, ...watch(context) };
   browser.end = async () => {
     open.delete(browser);
