@@ -1,7 +1,12 @@
 // Every refusal: the right code, the right shape, and nothing moved. Runs on bare workerd.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { format, fundingId, newDeviceKey, orderId, randomBytes, signJws, workId } from '../sdk/js/src/index.js';
+import {
+  b32Encode, b64uEncode, format, fundingId, newDeviceKey, orderId, randomBytes, signJws, workId,
+} from '../sdk/js/src/index.js';
 import {
   buy, claimsOf, delegate, fund, intake, look, makeOrder, newKeyOf, newWallet, newWorkId, noise, operate, packWork,
   publish, purchasesOf, putOnSale, register, unix, upload,
@@ -543,6 +548,16 @@ test('an account keeps at most 64 keys', async () => {
   await delegate(crowd, crowd.device);
 });
 
+test('a key that was narrowed is not widened again by who still has the older delegation', async () => {
+  const key = await newDeviceKey();
+  const wide = { scope: ['spend', 'read'], now: unix() - 100, exp: unix() + 1_000 };
+  await delegate(buyer, key, wide);
+  await delegate(buyer, key, { scope: ['read'] });
+  await refusedAndUnchanged('delegation_expired', () => delegate(buyer, key, wide));
+  const made = await makeOrder(buyer, unsold, { key });
+  await refusedAndUnchanged('scope_missing', () => client.order(made.jws));
+});
+
 // ---------------------------------------------------------------- works
 
 test('a work that nobody registered is unknown everywhere', async () => {
@@ -786,6 +801,44 @@ test('packed bytes that are not there are refused', async () => {
     }
   });
 });
+
+test('asking for what nobody made leaves nothing at rest', async () => {
+  const known = new Set(databases());
+  const key = await newDeviceKey();
+  const random = (prefix, bytes) => prefix + b32Encode(randomBytes(bytes));
+  const nobody = b64uEncode(randomBytes(32));
+  await refused('unknown_work', () => client.record(random('wrk_', 32)));
+  await refused('unknown_work', () => client.quote(random('wrk_', 32)));
+  for (const page of ['w', 'embed']) assert.equal((await send(stack, { path: `/${page}/${random('wrk_', 32)}` })).status, 404);
+  assert.equal((await client.orderStatus(random('ord_', 20), key)).status, 'waiting');
+  await refused('wrong_key', () => client.account(nobody, key));
+  await refused('wrong_key', () => client.purchases(nobody, key));
+  await refused('wrong_key', () => client.testMoney(nobody, key, { id: fundingId(), msat: 1 }));
+  await refused('wrong_key', async () => client.order(await resigned(textBought, { account: nobody }, { key })));
+  await refused('unknown_upload', () => client.signUpload(key, random('upl_', 20), { method: 'POST', key: 'x' }));
+  const fresh = databases().filter((path) => !known.has(path));
+  const filled = fresh.filter((path) => tablesOf(path).length > 0);
+  assert.deepEqual(filled.map((path) => path.split('/').at(-2)), []);
+  // The check itself finds tables where there are some.
+  await newWallet(client);
+  assert.ok(databases().some((path) => !known.has(path) && tablesOf(path).length > 0));
+});
+
+/** The runtime's databases, one for each object that was ever asked. */
+function databases() {
+  const entries = readdirSync(stack.state, { recursive: true, withFileTypes: true });
+  return entries.filter(({ name }) => /^[0-9a-f]+\.sqlite$/.test(name)).map(({ parentPath, name }) => join(parentPath, name));
+}
+
+/** Names of an object's own tables. */
+function tablesOf(path) {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    return db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'").all().map(({ name }) => name);
+  } finally {
+    db.close();
+  }
+}
 
 test('an unknown host is misdirected, and what is between workers is nowhere', async () => {
   for (const host of ['other.example', `other.example:${stack.port}`, `127.0.0.1:${stack.port}`, `localhost.other.example:${stack.port}`, `wallet.localhost.:${stack.port}`]) {

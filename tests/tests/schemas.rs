@@ -1,6 +1,8 @@
 //! Every example in `schemas/` is read by the Rust type and written back the same; every
 //! counterexample is refused by it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
 use std::{fs, path::Path};
 
 use satchel_wire::{

@@ -1,6 +1,13 @@
 //! What a compiler does not check: who may depend on whom, who may know Cloudflare, that every
 //! binding named in code is configured, and a few habits.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
 use std::{
     collections::BTreeSet,
     fs,
