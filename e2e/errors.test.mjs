@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import {
-  b32Encode, b64uEncode, format, fundingId, newDeviceKey, orderId, randomBytes, signJws, workId,
+  afterFee, b32Encode, b64uEncode, format, fundingId, newDeviceKey, orderId, randomBytes, signJws, workId,
 } from '../sdk/js/src/index.js';
 import {
   buy, claimsOf, delegate, fund, intake, look, makeOrder, newKeyOf, newWallet, newWorkId, noise, operate, packWork,
@@ -34,7 +34,17 @@ const unsold = await publish(seller, { usd_micros: PRICE });
 const textBought = await buy(buyer, text);
 const clipBought = await buy(buyer, clip);
 const strangersText = await buy(stranger, text);
-await until('sales are settled', async () => (await look(seller)).balance_msat === FUNDED + 3 * PRICE * 0.95);
+
+let sales = 0;
+
+/** Waits until so many more sales have reached the seller, so that nothing is under way. */
+async function settled(more) {
+  sales += more;
+  const earned = sales * afterFee(PRICE, 500);
+  await until('sales are settled', async () => (await look(seller)).balance_msat === FUNDED + earned);
+}
+
+await settled(3);
 
 /** Balances and purchases of everybody. */
 const holdings = () =>
@@ -64,7 +74,7 @@ const PAID = [
   { path: '/v1/keys', bought: textBought, other: clipBought, foreign: strangersText },
   { path: '/v1/sessions', bought: clipBought, other: textBought, foreign: await buy(stranger, clip) },
 ];
-await until('that sale is settled', async () => (await look(seller)).incoming_msat === 0);
+await settled(1);
 
 /** Asks a paid route with these two headers and nothing else. */
 const askPaid = (path, { authorization, dpop }) =>
@@ -402,19 +412,25 @@ test('only a delegated key, within its scope, cap and time, may spend', async ()
   await delegate(buyer, brief, { exp });
   const made = await makeOrder(buyer, unsold);
   const by = (key, more) => resigned(made, {}, { key, ...more });
-  await refusedAndUnchanged('wrong_key', async () => client.order(await by(stray)), 'a key that nobody delegated');
-  await refusedAndUnchanged('wrong_key', async () => client.order(await by(buyer.root)), 'the root key itself');
-  await refusedAndUnchanged('wrong_key', async () => client.order(await by(stranger.device)), 'a key of another account');
-  await refusedAndUnchanged('wrong_key', async () => client.order(await resigned(made, { account: stranger.account })), 'another’s account');
-  await refusedAndUnchanged('bad_signature', async () => client.order(await by(stray, { kid: buyer.device.jkt })), 'a delegated name, another’s signature');
-  await refusedAndUnchanged('scope_missing', async () => client.order(await by(reader)));
-  await refusedAndUnchanged('cap_exceeded', async () => client.order(await by(capped)));
-  await refusedAndUnchanged('scope_missing', () => client.account(buyer.account, spender), 'looking with a key that may only spend');
-  await refusedAndUnchanged('scope_missing', () => client.purchases(buyer.account, spender), 'listing with a key that may only spend');
-  await refusedAndUnchanged('scope_missing', () => client.testMoney(buyer.account, reader, { id: fundingId(), msat: 1 }), 'funding with a key that may only read');
-  await refusedAndUnchanged('wrong_key', () => client.account(buyer.account, stray), 'looking into another’s account');
-  await refusedAndUnchanged('wrong_key', () => client.purchases(buyer.account, stranger.device), 'listing another’s purchases');
-  await refusedAndUnchanged('wrong_key', () => client.testMoney(buyer.account, stray, { id: fundingId(), msat: 1 }), 'funding with a stray key');
+  const order = async (jws) => client.order(await jws);
+  const money = (key) => client.testMoney(buyer.account, key, { id: fundingId(), msat: 1 });
+  const asStray = by(stray, { kid: buyer.device.jkt });
+  const cases = [
+    ['wrong_key', 'a key that nobody delegated', () => order(by(stray))],
+    ['wrong_key', 'the root key itself', () => order(by(buyer.root))],
+    ['wrong_key', 'a key of another account', () => order(by(stranger.device))],
+    ['wrong_key', 'another’s account', () => order(resigned(made, { account: stranger.account }))],
+    ['bad_signature', 'a delegated name, another’s signature', () => order(asStray)],
+    ['scope_missing', 'buying with a key that may only read', () => order(by(reader))],
+    ['cap_exceeded', 'more than its cap', () => order(by(capped))],
+    ['scope_missing', 'looking with a key that may only spend', () => client.account(buyer.account, spender)],
+    ['scope_missing', 'listing with a key that may only spend', () => client.purchases(buyer.account, spender)],
+    ['scope_missing', 'funding with a key that may only read', () => money(reader)],
+    ['wrong_key', 'looking into another’s account', () => client.account(buyer.account, stray)],
+    ['wrong_key', 'listing another’s purchases', () => client.purchases(buyer.account, stranger.device)],
+    ['wrong_key', 'funding with a stray key', () => money(stray)],
+  ];
+  for (const [code, what, action] of cases) await refusedAndUnchanged(code, action, what);
   await until('the delegation is over', () => unix() >= exp, { ms: 4_000 });
   await refusedAndUnchanged('delegation_expired', async () => client.order(await by(brief)));
   await refusedAndUnchanged('delegation_expired', () => client.account(buyer.account, brief), 'looking after its time');
@@ -432,7 +448,7 @@ test('an order without money says how much there is and how much is needed', asy
   await fund(poor, 1);
   assert.deepEqual((({ replayed, owned }) => [replayed, owned])(await client.order(jws)), [false, false]);
   assert.equal((await look(poor)).balance_msat, 0);
-  await until('that sale is settled', async () => (await look(seller)).incoming_msat === 0);
+  await settled(1);
 });
 
 test('creators do not buy from themselves', async () => {
@@ -479,7 +495,7 @@ test('orders that are not orders are refused before anything is looked up', asyn
   for (const [code, what, jws] of cases) await refusedAndUnchanged(code, () => client.order(jws), what);
   const good = await client.order(made.jws);
   assert.equal(good.replayed, false, 'what they all imitated is an order');
-  await until('that sale is settled', async () => (await look(seller)).incoming_msat === 0);
+  await settled(1);
 });
 
 test('the receipt of an order is for the key it names, and nobody can wait in its place', async () => {
@@ -487,7 +503,7 @@ test('the receipt of an order is for the key it names, and nobody can wait in it
   const made = await makeOrder(stranger, unsold, { cnf: frame });
   assert.deepEqual(await client.orderStatus(made.order, stranger.device), { status: 'waiting' });
   await client.order(made.jws);
-  await until('that sale is settled', async () => (await look(seller)).incoming_msat === 0);
+  await settled(1);
   await refusedAndUnchanged('wrong_key', () => client.orderStatus(made.order, stranger.device));
   await answersProblem('proof_required', () => send(stack, { path: `/v1/orders/${made.order}` }));
   assert.equal((await client.orderStatus(made.order, frame)).status, 'posted');
@@ -496,7 +512,7 @@ test('the receipt of an order is for the key it names, and nobody can wait in it
   await fund(quiet, PRICE);
   const order = await buy(quiet, unsold, { pickup: false });
   assert.deepEqual(await client.orderStatus(order.order, quiet.device), { status: 'waiting' });
-  await until('that sale is settled', async () => (await look(seller)).incoming_msat === 0);
+  await settled(1);
 });
 
 // ---------------------------------------------------------------- accounts
@@ -618,10 +634,13 @@ test('a work belongs to the key that made its id, and is registered once', async
   }
   await refusedAndUnchanged('wrong_key', () => register(stranger, work), 'another creator');
   const bad = [
-    ['no title', { title: '' }], ['a title of 201 characters', { title: 'é'.repeat(201) }], ['a line break', { title: 'a\nb' }],
+    ['no title', { title: '' }], ['a title of 201 characters', { title: 'é'.repeat(201) }],
+    ['a line break', { title: 'a\nb' }],
     ['no media type', { mediaType: 'text' }], ['a price of nothing', { terms: { ...text.terms, usd_micros: 0 } }],
-    ['a price below the least', { terms: { ...text.terms, usd_micros: 99 } }], ['too high a price', { terms: { ...text.terms, usd_micros: 10_000_000_001 } }],
-    ['a float price', { terms: { ...text.terms, usd_micros: 100.5 } }], ['another use', { terms: { ...text.terms, use: 'rent' } }],
+    ['a price below the least', { terms: { ...text.terms, usd_micros: 99 } }],
+    ['too high a price', { terms: { ...text.terms, usd_micros: 10_000_000_001 } }],
+    ['a float price', { terms: { ...text.terms, usd_micros: 100.5 } }],
+    ['another use', { terms: { ...text.terms, use: 'rent' } }],
     ['a payee that is no account', { payee: 'me' }],
   ];
   for (const [what, change] of bad) {
@@ -645,8 +664,10 @@ test('commands are the creator’s alone, for this issuer, for an hour at most',
   const work = await newWorkId(seller);
   const { creator } = seller;
   const claims = {
-    aud: origin, cmd: 'register', creator: creator.jwk, work: work.work, work_nonce: Buffer.from(work.nonce).toString('base64url'),
-    iat: unix(), exp: unix() + 900, title: 'A', media_type: 'text/plain', terms: { pay_more: false, usd_micros: 100, use: 'download' }, payee: seller.account,
+    aud: origin, cmd: 'register', creator: creator.jwk, work: work.work,
+    work_nonce: Buffer.from(work.nonce).toString('base64url'),
+    iat: unix(), exp: unix() + 900, title: 'A', media_type: 'text/plain',
+    terms: { pay_more: false, usd_micros: 100, use: 'download' }, payee: seller.account,
   };
   const header = { alg: 'EdDSA', typ: 'satchel-command+jws', kid: creator.jkt };
   const signed = (changes, head, key = creator) => forge({ ...header, ...head }, { ...claims, ...changes }, by(key));
@@ -683,9 +704,12 @@ test('an upload is signed for its creator, its key and its parts only', async ()
   await refusedAndUnchanged('unknown_upload', () => sign({ method: 'POST' }, seller.creator, nobody));
   await refusedAndUnchanged('wrong_key', () => sign({ method: 'POST' }, stranger.creator), 'another key');
   const bad = [
-    { method: 'PUT' }, { method: 'POST', key: 'elsewhere' }, { method: 'POST', key: '../x' }, { method: 'PUT', uploadId: 'x', partNumber: 2 },
-    { method: 'PUT', uploadId: 'x', partNumber: 0 }, { method: 'PUT', uploadId: 'x', partNumber: -1 }, { method: 'PUT', uploadId: 'x', partNumber: 1.5 },
-    { method: 'PATCH' }, { method: 'POST', contentType: 'text/html' }, { method: 'PUT', uploadId: 'a b', partNumber: 1 }, { method: 'POST', acl: 'public' },
+    { method: 'PUT' }, { method: 'POST', key: 'elsewhere' }, { method: 'POST', key: '../x' },
+    { method: 'PUT', uploadId: 'x', partNumber: 2 },
+    { method: 'PUT', uploadId: 'x', partNumber: 0 }, { method: 'PUT', uploadId: 'x', partNumber: -1 },
+    { method: 'PUT', uploadId: 'x', partNumber: 1.5 },
+    { method: 'PATCH' }, { method: 'POST', contentType: 'text/html' },
+    { method: 'PUT', uploadId: 'a b', partNumber: 1 }, { method: 'POST', acl: 'public' },
   ];
   for (const request of bad) await refusedAndUnchanged('malformed', () => sign(request), JSON.stringify(request));
   const sizes = [0, -1, 1.5, 100, 2 ** 53, '100'];
@@ -703,13 +727,17 @@ test('only the operator’s key takes works down and sets the rate', async () =>
   await answersProblem('bad_signature', async () => ask(await command(buyer.root)), 'somebody');
   const receiptKey = bySeed(firstOf(stack.secretsOf('purchase').RECEIPT_KEYS).bytes);
   const forged = { aud: origin, cmd: 'take_down', work: unsold.work, iat: unix(), exp: unix() + 300 };
-  await answersProblem('bad_signature', async () => ask(await forge({ alg: 'EdDSA', typ: 'satchel-operator+jws' }, forged, receiptKey)), 'the receipt key');
+  const byReceiptKey = await forge({ alg: 'EdDSA', typ: 'satchel-operator+jws' }, forged, receiptKey);
+  await answersProblem('bad_signature', () => ask(byReceiptKey), 'the receipt key');
   await refusedAndUnchanged('bad_signature', () => operate(stack, { ...forged, aud: 'http://other.example' }), 'another issuer');
   await refusedAndUnchanged('bad_signature', () => operate(stack, { ...forged, iat: unix() - 600, exp: unix() - 1 }), 'over');
   await refusedAndUnchanged('malformed', () => operate(stack, { ...forged, cmd: 'mint' }), 'no such command');
   await refusedAndUnchanged('malformed', () => operate(stack, { ...forged, admin: true }), 'a member more');
   const rate = { cmd: 'set_rate', usd_micros_per_btc: 100_000_000_000, time: unix(), source: 'test', max_age_s: 60 };
-  const bad = [{ usd_micros_per_btc: 0 }, { usd_micros_per_btc: 1.5 }, { usd_micros_per_btc: -1 }, { time: unix() + 3_600 }, { time: -1 }, { source: 'x'.repeat(101) }, { max_age_s: -1 }];
+  const bad = [
+    { usd_micros_per_btc: 0 }, { usd_micros_per_btc: 1.5 }, { usd_micros_per_btc: -1 },
+    { time: unix() + 3_600 }, { time: -1 }, { source: 'x'.repeat(101) }, { max_age_s: -1 },
+  ];
   for (const change of bad) await refusedAndUnchanged('malformed', () => operate(stack, { ...rate, ...change }), JSON.stringify(change));
   assert.equal((await client.quote(unsold.work)).rate.source, 'test', 'the rate is what it was');
   assert.equal((await client.record(unsold.work)).state, 'published');
@@ -719,11 +747,15 @@ test('only the operator’s key takes works down and sets the rate', async () =>
 
 const ROUTES = [
   ['POST', '/v1/works'], ['GET', `/v1/works/${text.work}`], ['POST', `/v1/works/${text.work}/publish`],
-  ['POST', '/v1/uploads'], ['POST', `/v1/uploads/upl_${'a'.repeat(32)}/sign`], ['POST', '/v1/intake'], ['POST', '/v1/quotes'],
-  ['POST', '/v1/orders'], ['GET', `/v1/orders/${textBought.order}`], ['POST', '/v1/keys'], ['GET', '/.well-known/jwks.json'],
-  ['POST', '/v1/sessions'], ['POST', `/v1/sessions/ses_${'a'.repeat(32)}/windows/0`], ['POST', `/v1/accounts/${buyer.account}/delegations`],
+  ['POST', '/v1/uploads'], ['POST', `/v1/uploads/upl_${'a'.repeat(32)}/sign`], ['POST', '/v1/intake'],
+  ['POST', '/v1/quotes'],
+  ['POST', '/v1/orders'], ['GET', `/v1/orders/${textBought.order}`], ['POST', '/v1/keys'],
+  ['GET', '/.well-known/jwks.json'],
+  ['POST', '/v1/sessions'], ['POST', `/v1/sessions/ses_${'a'.repeat(32)}/windows/0`],
+  ['POST', `/v1/accounts/${buyer.account}/delegations`],
   ['GET', `/v1/accounts/${buyer.account}`], ['GET', `/v1/accounts/${buyer.account}/purchases`],
-  ['POST', `/v1/accounts/${buyer.account}/test-money`], ['POST', '/v1/operator'], ['GET', '/v1/config'], ['GET', '/v1/health'],
+  ['POST', `/v1/accounts/${buyer.account}/test-money`], ['POST', '/v1/operator'], ['GET', '/v1/config'],
+  ['GET', '/v1/health'],
 ];
 // Routes that read a body before they ask for anything else.
 const BODIES = ['/v1/works', '/v1/uploads', '/v1/intake', '/v1/quotes', '/v1/orders', '/v1/operator', `/v1/accounts/${buyer.account}/delegations`];
@@ -741,6 +773,11 @@ test('every route refuses other methods and says which it has', async () => {
   });
 });
 
+const BAD_BODIES = [
+  '', ' ', '{', '}', '[]', 'null', '0', '"x"', '{}', '{"x":1}', '{"command":1,"order":1,"work":1,"delegation":1}',
+  '\uFEFF{}', '{"work":"wrk_","work":"wrk_"}', '['.repeat(5_000), '{"a":'.repeat(5_000),
+];
+
 test('a body that is not JSON, or not the documented JSON, is refused by every route that takes one', async () => {
   await unchanged('bad bodies', async () => {
     for (const path of BODIES) {
@@ -748,7 +785,7 @@ test('a body that is not JSON, or not the documented JSON, is refused by every r
         checkProblem(await post(stack, path, '{}', { 'content-type': type }), 'unsupported_media_type', `${path} ${type}`);
       }
       checkProblem(await send(stack, { method: 'POST', path, body: '{}' }), 'unsupported_media_type', `${path}, no type`);
-      for (const body of ['', ' ', '{', '}', '[]', 'null', '0', '"x"', '{}', '{"x":1}', '{"command":1,"order":1,"work":1,"delegation":1}', '\uFEFF{}', '{"work":"wrk_","work":"wrk_"}', `${'['.repeat(5_000)}`, `${'{"a":'.repeat(5_000)}`]) {
+      for (const body of BAD_BODIES) {
         checkProblem(await post(stack, path, body), 'malformed', `${path} ${body.slice(0, 40)}`);
       }
       checkProblem(await post(stack, path, Buffer.from([0xff, 0xfe, 0x7b, 0x7d])), 'malformed', `${path}, not UTF-8`);
@@ -796,7 +833,11 @@ test('packed bytes that are not there are refused', async () => {
       checkProblem(answer, 'range_not_satisfiable', range);
       assert.equal(answer.headers.get('content-range'), `bytes */${size}`);
     }
-    for (const other of [`/f/${text.work}/2.satchel`, `/f/${text.work}/0.satchel`, `/f/wrk_${'a'.repeat(52)}/1.satchel`, '/f/x/1.satchel', `/f/${text.work}`]) {
+    const others = [
+      `/f/${text.work}/2.satchel`, `/f/${text.work}/0.satchel`, `/f/wrk_${'a'.repeat(52)}/1.satchel`, '/f/x/1.satchel',
+      `/f/${text.work}`,
+    ];
+    for (const other of others) {
       assert.equal((await send(stack, { path: other })).status, 404, other);
     }
   });
@@ -841,7 +882,12 @@ function tablesOf(path) {
 }
 
 test('an unknown host is misdirected, and what is between workers is nowhere', async () => {
-  for (const host of ['other.example', `other.example:${stack.port}`, `127.0.0.1:${stack.port}`, `localhost.other.example:${stack.port}`, `wallet.localhost.:${stack.port}`]) {
+  const { port } = stack;
+  const hosts = [
+    'other.example', `other.example:${port}`, `127.0.0.1:${port}`, `localhost.other.example:${port}`,
+    `wallet.localhost.:${port}`, `localhost:${port}x`, 'localhost:x', `localhost:${port}, evil.example`,
+  ];
+  for (const host of hosts) {
     for (const path of ['/', '/v1/config', `/w/${text.work}`, '/v1/health']) {
       checkProblem(await send(stack, { path, host }), 'misdirected_request', `${host}${path}`);
     }
@@ -872,7 +918,7 @@ test('a fourth session ends the one that was idle longest', async () => {
   const { receipt } = await buy(listener, clip);
   const sessions = [];
   for (let i = 0; i < 4; i += 1) sessions.push(await client.session(receipt, listener.device));
-  await until('that sale is settled', async () => (await look(seller)).incoming_msat === 0);
+  await settled(1);
   const [first, ...rest] = sessions;
   await refusedAndUnchanged('session_ended', () => client.windowKey(first.session, 0, first.capability, listener.device));
   for (const { session, capability } of rest) await client.windowKey(session, 0, capability, listener.device);

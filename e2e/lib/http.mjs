@@ -41,12 +41,23 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
  * One request as given, answered with `{status, headers, bytes, text, json}`. `host` is the Host
  * header; the connection goes to the stack whatever it says.
  */
-export function send({ port }, { method = 'GET', path = '/', headers = {}, body, host }) {
+export async function send({ port }, { method = 'GET', path = '/', headers = {}, body, host }) {
   const options = { host: '127.0.0.1', port, method, path, agent, setHost: false };
   options.headers = { host: host ?? `localhost:${port}`, ...headers };
   if (body !== undefined && !('transfer-encoding' in headers) && !('content-length' in headers)) {
     options.headers['content-length'] = Buffer.byteLength(body);
   }
+  try {
+    return await exchange(options, body);
+  } catch (error) {
+    // A kept connection may be closed by the other side while the request is on its way.
+    if (!error.reused) throw error;
+    return exchange({ ...options, agent: false }, body);
+  }
+}
+
+function exchange(options, body) {
+  const { method, path } = options;
   return new Promise((done, failed) => {
     const sent = request(options, (answer) => {
       const chunks = [];
@@ -55,7 +66,7 @@ export function send({ port }, { method = 'GET', path = '/', headers = {}, body,
       answer.on('end', () => done(answered(answer, Buffer.concat(chunks))));
     });
     sent.setTimeout(REQUEST_MS, () => sent.destroy(new Error(`${method} ${path}: no answer`)));
-    sent.on('error', failed);
+    sent.on('error', (error) => failed(Object.assign(error, { reused: sent.reusedSocket && error.code === 'ECONNRESET' })));
     sent.end(body);
   });
 }
