@@ -11,10 +11,9 @@ use satchel_domain::{
     terms::{Terms, Use},
 };
 use satchel_wire::{api::OrderStatus, jose::Jwk};
-use serde::Deserialize;
 
 /// What the issuer says about a work.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Record {
     /// Who made it.
     pub creator: Jwk,
@@ -23,9 +22,15 @@ pub struct Record {
     /// All published versions.
     pub versions: Vec<VersionRecord>,
 }
+satchel_json::read!(Record {
+    creator,
+    version,
+    versions,
+    ..
+});
 
 /// What the issuer says about one version.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct VersionRecord {
     /// Number, from 1.
     pub version: u64,
@@ -34,16 +39,16 @@ pub struct VersionRecord {
     /// Bytes of the packed file.
     pub size: u64,
     /// What it was packed for.
-    #[serde(rename = "use")]
     pub usage: Use,
     /// Where the packed file lies.
     pub url: String,
     /// Thumbprint of the manifest's signer.
     pub signer: Thumbprint,
 }
+satchel_json::read!(VersionRecord { version, manifest_digest, size, usage = "use", url, signer, .. });
 
 /// A price, held for some minutes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Quote {
     /// The token to put in the order.
     pub quote: String,
@@ -62,31 +67,48 @@ pub struct Quote {
     /// Which money.
     pub ledger: LedgerId,
 }
+satchel_json::read!(Quote {
+    quote,
+    work,
+    version,
+    terms,
+    terms_digest,
+    usd_micros,
+    msat,
+    ledger,
+    ..
+});
 
 /// What became of an order.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Ordered {
     /// Where it stands.
     pub status: OrderStatus,
     /// Whether this very order was posted before.
-    #[serde(default)]
     pub replayed: bool,
     /// Whether the work was owned already, so that nothing was paid.
-    #[serde(default)]
     pub owned: bool,
     /// The receipt, once posted.
     pub receipt: Option<String>,
 }
+satchel_json::read!(Ordered {
+    status,
+    replayed,
+    owned,
+    receipt,
+    ..
+});
 
 /// A content key.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Key {
     /// 32 bytes, base64url.
     pub content_key: String,
 }
+satchel_json::read!(Key { content_key, .. });
 
 /// An account as its owner sees it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Account {
     /// Which money.
     pub ledger: LedgerId,
@@ -101,9 +123,18 @@ pub struct Account {
     /// The rate, if there is one.
     pub rate: Option<Rate>,
 }
+satchel_json::read!(Account {
+    ledger,
+    test_money,
+    balance_msat,
+    pending_msat,
+    incoming_msat,
+    rate,
+    ..
+});
 
 /// The exchange rate.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Rate {
     /// Millionths of a dollar for a bitcoin.
     pub usd_micros_per_btc: u64,
@@ -112,14 +143,22 @@ pub struct Rate {
     /// Where it comes from.
     pub source: String,
 }
+satchel_json::read!(Rate {
+    usd_micros_per_btc,
+    time,
+    source,
+    ..
+});
 
 /// Test money was credited.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Credited {
     /// What may be spent now.
     pub balance_msat: Msat,
 }
+satchel_json::read!(Credited { balance_msat, .. });
 
 /// Something was done.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Done {}
+satchel_json::read!(Done { .. });

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, de::DeserializeOwned};
+use satchel_json::FromJson;
 use serde_json::Value;
 use ureq::{
     Agent, Body,
@@ -104,13 +104,13 @@ impl Http {
     }
 
     /// Sends a request that needs no proof.
-    pub fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
+    pub fn call<T: FromJson>(&self, call: &Call) -> Result<T> {
         self.call_with(call, || Ok(Headers::new()))
     }
 
     /// Sends a request, again after a pause where nobody answered or the answer says to, and
     /// reads the answer.
-    pub fn call_with<T: DeserializeOwned>(
+    pub fn call_with<T: FromJson>(
         &self,
         call: &Call,
         headers: impl Fn() -> Result<Headers>,
@@ -119,7 +119,7 @@ impl Http {
         loop {
             let (failure, wanted) = match self.attempt(call, headers()?)? {
                 Attempt::Answer(body) => {
-                    return serde_json::from_slice(&body).map_err(|_| {
+                    return satchel_json::from_slice(&body).map_err(|_| {
                         Failure::new(Exit::Refused, "the issuer's answer is not as documented")
                     });
                 }
@@ -176,13 +176,20 @@ enum Attempt {
 }
 
 /// What is read of a problem document; members this program doesn't know may stand beside them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Problem {
     code: String,
     title: String,
     detail: Option<String>,
     next: Option<String>,
 }
+satchel_json::read!(Problem {
+    code,
+    title,
+    detail,
+    next,
+    ..
+});
 
 fn judge(answer: &Response<Body>, body: Vec<u8>) -> Attempt {
     let status = answer.status().as_u16();
@@ -191,7 +198,7 @@ fn judge(answer: &Response<Body>, body: Vec<u8>) -> Attempt {
     }
     let again = status >= 500 || status == 429;
     let exit = if again { Exit::NoAnswer } else { Exit::Refused };
-    let failure = match serde_json::from_slice::<Problem>(&body) {
+    let failure = match satchel_json::from_slice::<Problem>(&body) {
         Ok(problem) => {
             let detail = problem
                 .detail

@@ -7,7 +7,7 @@ use satchel_domain::id::WorkId;
 use satchel_format::Origin;
 use satchel_wire::{
     jose,
-    operator::{self, Operator},
+    operator::{self, OnWork, Operator, SetRate},
 };
 use serde_json::json;
 
@@ -92,7 +92,7 @@ impl Cli {
                 time,
             } => {
                 let said = format!("rate set: 1 BTC = {}", money::usd(usd_per_btc));
-                let command = Operator::SetRate {
+                let command = Operator::SetRate(SetRate {
                     aud,
                     usd_micros_per_btc: usd_per_btc,
                     time: time.unwrap_or(iat),
@@ -100,32 +100,28 @@ impl Cli {
                     max_age_s: max_age,
                     iat,
                     exp,
-                };
+                });
                 (command, said)
             }
             Command::TakeDown { work } => {
                 let said = format!("taken down: {work}");
-                (
-                    Operator::TakeDown {
-                        aud,
-                        work,
-                        iat,
-                        exp,
-                    },
-                    said,
-                )
+                let on = OnWork {
+                    aud,
+                    work,
+                    iat,
+                    exp,
+                };
+                (Operator::TakeDown(on), said)
             }
             Command::Reinstate { work } => {
                 let said = format!("reinstated: {work}");
-                (
-                    Operator::Reinstate {
-                        aud,
-                        work,
-                        iat,
-                        exp,
-                    },
-                    said,
-                )
+                let on = OnWork {
+                    aud,
+                    work,
+                    iat,
+                    exp,
+                };
+                (Operator::Reinstate(on), said)
             }
         };
         let signed =

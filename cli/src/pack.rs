@@ -12,7 +12,7 @@ use satchel_format::{
     ContentKey, Description, Origin, Packer, Satchel, SignedManifest, Terms, Use, WorkId,
     manifest::Bytes, plan, work,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -73,7 +73,7 @@ pub struct Options {
 }
 
 /// The file that holds the content key: what the issuer takes in, and what the creator keeps.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct KeyFile {
     v: u64,
     work: WorkId,
@@ -81,9 +81,17 @@ struct KeyFile {
     version: u64,
     content_key: String,
 }
+satchel_json::read!(KeyFile {
+    v,
+    work,
+    work_nonce,
+    version,
+    content_key,
+    ..
+});
 
 fn nonce(text: &str) -> std::result::Result<Bytes<16>, String> {
-    Bytes::try_from(text.to_owned()).map_err(|_| "not 16 bytes as base64url".to_owned())
+    Bytes::parse(text).map_err(|_| "not 16 bytes as base64url".to_owned())
 }
 
 fn usage(text: &str) -> std::result::Result<Use, String> {
@@ -262,7 +270,8 @@ pub fn read_key(path: &Path, satchel: &Satchel) -> Result<ContentKey> {
         .read_to_string(&mut text)
         .map_err(failure)?;
     let other = |what: &str| Failure::new(Exit::Usage, format!("{} is {what}", path.display()));
-    let kept: KeyFile = serde_json::from_str(&text).map_err(|_| other("not a key file"))?;
+    let kept: KeyFile =
+        satchel_json::from_slice(text.as_bytes()).map_err(|_| other("not a key file"))?;
     let manifest = satchel.manifest();
     if kept.work != manifest.work || kept.version != manifest.version {
         return Err(other("the key of another work or version"));

@@ -18,7 +18,7 @@ use satchel_domain::{
     money::Msat,
 };
 use satchel_format::{Origin, WorkId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     clock,
@@ -35,7 +35,7 @@ const MAX_BYTES: u64 = 64 << 20;
 pub const VARIABLE: &str = "SATCHEL_WALLET";
 
 /// The file's contents.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Contents {
     v: u64,
     /// Where the account is.
@@ -45,13 +45,22 @@ struct Contents {
     root_seed: String,
     device_seed: String,
     /// Until when each issuer knows this device's key, Unix seconds.
-    #[serde(default)]
     delegated: BTreeMap<Origin, u64>,
     orders: BTreeMap<OrderId, Bought>,
 }
+satchel_json::read!(Contents {
+    v,
+    issuer,
+    trusted,
+    root_seed,
+    device_seed,
+    delegated,
+    orders,
+    ..
+});
 
 /// An order, kept from before it was sent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Bought {
     /// To whom.
     pub issuer: Origin,
@@ -70,9 +79,21 @@ pub struct Bought {
     /// When it was signed, Unix seconds.
     pub time: u64,
     /// The receipt, once there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
 }
+satchel_json::read!(Bought {
+    issuer,
+    work,
+    version,
+    order,
+    usd_micros,
+    msat,
+    ledger,
+    time,
+    receipt,
+    ..
+});
 
 /// A wallet, locked for this process as long as it lives.
 #[derive(Debug)]
@@ -124,7 +145,8 @@ impl Wallet {
         file.take(MAX_BYTES)
             .read_to_string(&mut text)
             .map_err(failure)?;
-        let contents: Contents = serde_json::from_str(&text).map_err(|_| not_a_wallet(&path))?;
+        let contents: Contents =
+            satchel_json::from_slice(text.as_bytes()).map_err(|_| not_a_wallet(&path))?;
         if contents.v != VERSION {
             let what = format!("{} was made by a newer satchel", path.display());
             return Err(Failure::new(Exit::Usage, what));

@@ -4,7 +4,7 @@
 //! then twice as fast as real time. Windows already released are free again. It is shared by all
 //! sessions and receipts of a purchase, so that more devices do not open more.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Windows that may be opened at once.
 pub const BURST_WINDOWS: u64 = 3;
@@ -12,8 +12,7 @@ pub const BURST_WINDOWS: u64 = 3;
 pub const WINDOWS_PER_LENGTH: u64 = 2;
 
 /// The state of a purchase's allowance, as told to players.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Allowance {
     /// Distinct windows released so far.
     pub released: u64,
@@ -22,6 +21,11 @@ pub struct Allowance {
     /// Milliseconds until one more is allowed; `None` where the limit isn't reached.
     pub next_at_ms: Option<u64>,
 }
+satchel_json::read!(Allowance {
+    released,
+    limit,
+    next_at_ms
+});
 
 impl Allowance {
     /// The allowance `elapsed_ms` after the purchase was first played.

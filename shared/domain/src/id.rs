@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use satchel_json::{Error, FromJson, Value};
+use serde::Serialize;
 
 /// The text does not have the shape of this id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,8 @@ fn canonical(text: &str, alphabet: &[u8], bits: usize, bytes: usize) -> bool {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $alphabet:ident, $bits:literal, $bytes:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(into = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -66,11 +67,9 @@ macro_rules! id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = BadId;
-
-            fn try_from(text: String) -> Result<Self, BadId> {
-                Self::parse(&text)
+        impl FromJson for $name {
+            fn from_json(value: Value<'_>) -> Result<Self, Error> {
+                Self::parse(&value.text()?).map_err(|_| Error::new("not an id of this kind"))
             }
         }
 

@@ -3,7 +3,7 @@
 //! An account object reads its row, asks here, and writes what comes out in one transaction.
 //! The order of the checks is part of the contract (docs/LEDGER.md) and tested.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Which money: the two never mix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LedgerId {
     /// Real money.
@@ -20,9 +20,10 @@ pub enum LedgerId {
     /// Test money, worth nothing, marked in every order and receipt.
     Test,
 }
+satchel_json::read_names!(LedgerId { Live = "live", Test = "test" });
 
 /// The four sums of an account, in millisatoshi, over its whole life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Balances {
     /// Reserved, not yet spent.
     pub debits_pending: Msat,
@@ -33,6 +34,13 @@ pub struct Balances {
     /// Received.
     pub credits_posted: Msat,
 }
+satchel_json::read!(Balances {
+    debits_pending,
+    debits_posted,
+    credits_pending,
+    credits_posted,
+    ..
+});
 
 impl Balances {
     /// What may be spent: posted credits less every debit, reserved ones too.
@@ -62,7 +70,7 @@ impl Balances {
 }
 
 /// What an order agrees to: the members that must be the same in a retry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Agreement {
     /// The id the buyer made before sending.
     pub order: OrderId,
@@ -83,6 +91,18 @@ pub struct Agreement {
     /// Which money.
     pub ledger: LedgerId,
 }
+satchel_json::read!(Agreement {
+    order,
+    account,
+    work,
+    version,
+    terms_digest,
+    usd_micros,
+    msat,
+    cnf,
+    ledger,
+    ..
+});
 
 impl Agreement {
     /// The first member, in a fixed order, in which a retry differs.
@@ -107,7 +127,7 @@ impl Agreement {
 }
 
 /// A key that may act for an account, as the account's root key delegated it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delegation {
     /// The account's epoch it was made in; a later epoch ends it.
     pub epoch: u64,
@@ -122,6 +142,15 @@ pub struct Delegation {
     /// Most that one order may cost.
     pub max_order: Option<Msat>,
 }
+satchel_json::read!(Delegation {
+    epoch,
+    issued,
+    expires,
+    spend,
+    read,
+    max_order,
+    ..
+});
 
 impl Delegation {
     /// Whether it may still be used at all.
@@ -161,8 +190,7 @@ pub struct Facts<'a> {
 }
 
 /// What the ledger knows of a work when it is ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Offer {
     /// Where it stands.
     pub state: WorkState,
@@ -171,6 +199,11 @@ pub struct Offer {
     /// The account that is paid.
     pub payee: AccountId,
 }
+satchel_json::read!(Offer {
+    state,
+    version,
+    payee
+});
 
 /// What a quote froze.
 #[derive(Debug, Clone, PartialEq, Eq)]

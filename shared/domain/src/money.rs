@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use satchel_json::{Error, FromJson, Value};
+use serde::Serialize;
 
 /// Largest amount and balance: SQL numbers are JavaScript doubles, exact up to 2^53 − 1.
 pub const MAX_MSAT: u64 = (1 << 53) - 1;
@@ -28,10 +29,8 @@ impl fmt::Display for OutOfRange {
 }
 
 /// An amount in millisatoshi, at most 2^53 − 1. One Bit is 100,000 of them.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(try_from = "u64", into = "u64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(into = "u64")]
 pub struct Msat(u64);
 
 impl Msat {
@@ -64,11 +63,9 @@ impl Msat {
     }
 }
 
-impl TryFrom<u64> for Msat {
-    type Error = OutOfRange;
-
-    fn try_from(msat: u64) -> Result<Self, OutOfRange> {
-        Self::new(msat)
+impl FromJson for Msat {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        Self::new(u64::from_json(value)?).map_err(|_| Error::new("amount out of range"))
     }
 }
 
@@ -79,8 +76,7 @@ impl From<Msat> for u64 {
 }
 
 /// What a bitcoin costs, as the operator set it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rate {
     /// Millionths of a dollar for one bitcoin; never 0.
     pub usd_micros_per_btc: u64,
@@ -91,6 +87,12 @@ pub struct Rate {
     /// After how many seconds it must not be used; 0 = never stale (test ledgers only).
     pub max_age_s: u64,
 }
+satchel_json::read!(Rate {
+    usd_micros_per_btc,
+    time,
+    source,
+    max_age_s
+});
 
 impl Rate {
     /// Whether it is too old to sell by.

@@ -1,11 +1,11 @@
 //! How a work is offered.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::money::{MAX_PRICE_USD_MICROS, MIN_PRICE_USD_MICROS};
 
 /// What a buyer may do with a work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
     /// The content key is handed over: play, save, keep.
@@ -13,6 +13,7 @@ pub enum Use {
     /// Only window keys are handed over, as they are played.
     Stream,
 }
+satchel_json::read_names!(Use { Download = "download", Stream = "stream" });
 
 impl Use {
     /// As written in JSON.
@@ -26,8 +27,7 @@ impl Use {
 }
 
 /// The terms of a work. Members are in the order of their canonical form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Terms {
     /// Whether a buyer may pay more than the price.
     pub pay_more: bool,
@@ -37,6 +37,7 @@ pub struct Terms {
     #[serde(rename = "use")]
     pub usage: Use,
 }
+satchel_json::read!(Terms { pay_more, usd_micros, usage = "use" });
 
 /// The price is outside what Satchel sells for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The life of a work: draft → published → unpublished | taken down.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Where a work stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkState {
     /// Registered; bytes or key may still be missing.
@@ -15,6 +15,7 @@ pub enum WorkState {
     /// Withdrawn by the operator: nothing is released any more.
     TakenDown,
 }
+satchel_json::read_names!(WorkState { Draft = "draft", Published = "published", Unpublished = "unpublished", TakenDown = "taken_down" });
 
 /// What somebody wants to do to a work's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

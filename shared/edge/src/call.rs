@@ -1,14 +1,14 @@
 //! A request taken apart once: method, path, headers, a bounded JSON body, proof of possession.
 
 use futures_util::StreamExt as _;
+use satchel_json::{self as json, FromJson};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     proof::{self, Expected, Proven},
 };
-use serde::de::DeserializeOwned;
 use worker::{Request, Response};
 
-use crate::{clock, internal, respond};
+use crate::{clock, respond};
 
 /// Largest request body, bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -140,7 +140,7 @@ impl Call {
     }
 
     /// The body as JSON of type `T`, at most [`MAX_BODY_BYTES`].
-    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
+    pub async fn json<T: FromJson>(&mut self) -> Result<T> {
         let kind = self
             .header("content-type")
             .unwrap_or_default()
@@ -149,23 +149,12 @@ impl Call {
             return Err(ErrorCode::UnsupportedMediaType.into());
         }
         let bytes = self.body().await?;
-        // serde also reads a struct from an array of its members; the API has objects only.
-        if bytes.trim_ascii_start().first() != Some(&b'{') && !self.internal() {
-            return Err(ApiError::new(
-                ErrorCode::Malformed,
-                "the body must be a JSON object",
-            ));
-        }
-        serde_json::from_slice(&bytes)
+        json::from_slice(&bytes)
             .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))
     }
 
-    /// Whether this came over a binding from one of our own workers.
-    fn internal(&self) -> bool {
-        self.request.inner().url().starts_with("https://internal/")
-    }
-
-    async fn body(&mut self) -> Result<Vec<u8>> {
+    /// The body, at most [`MAX_BODY_BYTES`].
+    pub async fn body(&mut self) -> Result<Vec<u8>> {
         let too_large = || ApiError::from(ErrorCode::BodyTooLarge).with("limit", MAX_BODY_BYTES);
         let announced = self
             .header("content-length")
@@ -218,11 +207,5 @@ impl Call {
             now_s: clock::now_s(),
         };
         proof::verify(&proof, &expected)
-    }
-
-    /// Passes the request on to another worker as it is.
-    pub async fn forward(self, to: &crate::Remote) -> Result<Response> {
-        let request = self.request.clone_mut().map_err(internal)?;
-        to.fetch(request).await
     }
 }

@@ -27,9 +27,14 @@ use satchel_wire::{ApiError, ErrorCode};
 
 /// An error of the platform: logged in full, answered as `internal`.
 pub fn internal(error: impl std::fmt::Display) -> ApiError {
+    log("error", "error", &error);
+    ErrorCode::Internal.into()
+}
+
+/// A line in the log, as JSON. `error` never names a key, a title or an address.
+fn log(level: &str, what: &str, error: &dyn std::fmt::Display) {
     worker::console_error!(
         "{}",
-        serde_json::json!({ "level": "error", "error": error.to_string() })
+        serde_json::json!({ "level": level, what: error.to_string() })
     );
-    ErrorCode::Internal.into()
 }

@@ -1,11 +1,14 @@
 //! Typed JSON between workers, and between a worker and its objects.
 
+use std::pin::Pin;
+
+use satchel_json::{self as json, FromJson};
 use satchel_wire::{ApiError, ErrorCode, Result, error::Problem};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 use worker::{Env, Fetcher, Request, Response, Stub, worker_sys::web_sys};
 
-use crate::internal;
+use crate::{internal, log, respond};
 
 /// Somebody to ask.
 #[derive(Debug)]
@@ -41,28 +44,56 @@ pub struct Piece {
 
 impl Remote {
     /// `GET path`.
-    pub async fn get<O: DeserializeOwned>(&self, path: &str) -> Result<O> {
-        self.call::<(), O>("GET", path, None).await
+    pub async fn get<O: FromJson>(&self, path: &str) -> Result<O> {
+        read(&self.ask("GET", path, None).await?)
     }
 
     /// `POST path` with a JSON body.
-    pub async fn post<I: Serialize, O: DeserializeOwned>(&self, path: &str, body: &I) -> Result<O> {
-        self.call("POST", path, Some(body)).await
+    pub async fn post<I: Serialize, O: FromJson>(&self, path: &str, body: &I) -> Result<O> {
+        let body = serde_json::to_vec(body).map_err(internal)?;
+        read(&self.ask("POST", path, Some(&body)).await?)
     }
 
-    async fn call<I: Serialize, O: DeserializeOwned>(
+    /// `GET path`; the answer goes on to the client as it came.
+    pub async fn pass(&self, path: &str) -> Result<Response> {
+        let answer = self.ask("GET", path, None).await?;
+        Ok(respond::json_bytes(200, answer))
+    }
+
+    /// `POST path` with a JSON body; the answer goes on to the client as it came.
+    pub async fn pass_post<I: Serialize>(
         &self,
-        method: &str,
+        status: u16,
         path: &str,
-        body: Option<&I>,
-    ) -> Result<O> {
+        body: &I,
+    ) -> Result<Response> {
+        let body = serde_json::to_vec(body).map_err(internal)?;
+        self.pass_bytes(status, path, &body).await
+    }
+
+    /// As [`Remote::pass_post`], with a body that is JSON already.
+    pub async fn pass_bytes(&self, status: u16, path: &str, body: &[u8]) -> Result<Response> {
+        let answer = self.ask("POST", path, Some(body)).await?;
+        Ok(respond::json_bytes(status, answer))
+    }
+
+    /// The body of the answer. Neither generic nor inlined: one state machine for all types.
+    fn ask<'a>(
+        &'a self,
+        method: &'a str,
+        path: &'a str,
+        body: Option<&'a [u8]>,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<u8>>> + 'a>> {
+        Box::pin(self.ask_it(method, path, body))
+    }
+
+    async fn ask_it(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>> {
         let mut headers: &[(&str, &str)] = &[];
         let init = web_sys::RequestInit::new();
         init.set_method(method);
         if let Some(body) = body {
-            let json = serde_json::to_string(body).map_err(internal)?;
             headers = &[("content-type", "application/json")];
-            init.set_body(&JsValue::from_str(&json));
+            init.set_body(&js_sys::Uint8Array::from(body));
         }
         let mut response = self.fetch(request(path, &init, headers)?).await?;
         let bytes = response
@@ -70,9 +101,9 @@ impl Remote {
             .await
             .map_err(|error| unavailable(&error))?;
         if (200..300).contains(&response.status_code()) {
-            return serde_json::from_slice(&bytes).map_err(internal);
+            return Ok(bytes);
         }
-        match serde_json::from_slice::<Problem>(&bytes) {
+        match json::from_slice::<Problem>(&bytes) {
             Ok(problem) => Err(problem.into()),
             Err(_) => Err(unavailable(&"an answer that is no problem document")),
         }
@@ -131,11 +162,12 @@ fn request(path: &str, init: &web_sys::RequestInit, headers: &[(&str, &str)]) ->
         .map_err(failed)
 }
 
+fn read<O: FromJson>(bytes: &[u8]) -> Result<O> {
+    json::from_slice(bytes).map_err(internal)
+}
+
 fn unavailable(error: &dyn std::fmt::Display) -> ApiError {
-    worker::console_error!(
-        "{}",
-        serde_json::json!({ "level": "warn", "remote": error.to_string() })
-    );
+    log("warn", "remote", error);
     ErrorCode::Unavailable.into()
 }
 

@@ -27,12 +27,21 @@ fn build(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
 
 fn json_with<T: Serialize>(status: u16, cache: &str, value: &T) -> Result<Response> {
     let body = serde_json::to_vec(value).map_err(internal)?;
+    Ok(with_cache(status, cache, body))
+}
+
+fn with_cache(status: u16, cache: &str, body: Vec<u8>) -> Response {
     let headers = [
         ("content-type", "application/json"),
         ("cache-control", cache),
         ("x-content-type-options", "nosniff"),
     ];
-    Ok(build(status, &headers, body))
+    build(status, &headers, body)
+}
+
+/// JSON that is written already, never stored.
+pub(crate) fn json_bytes(status: u16, body: Vec<u8>) -> Response {
+    with_cache(status, "no-store", body)
 }
 
 /// 200 with JSON, never stored.

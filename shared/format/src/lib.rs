@@ -12,7 +12,6 @@ pub mod header;
 pub mod keys;
 pub mod manifest;
 pub mod merkle;
-mod object;
 pub mod open;
 pub mod origin;
 pub mod pack;

@@ -3,19 +3,17 @@
 //! A [`SignedManifest`] exists only after its signature, shape and work id were checked, so code
 //! that holds one need not ask again.
 
-use core::fmt;
-
 use satchel_crypto::{
     b64,
     ed25519::{PublicKey, SigningKey},
     jws, sha256,
 };
-use serde::{Deserialize, Serialize};
+use satchel_json::{Error, FromJson, Object, Value};
+use serde::Serialize;
 
 use crate::{
     FormatError, Layout, Origin, Table, WorkId,
     header::{MAX_FILE_BYTES, MAX_MANIFEST_BYTES},
-    object::{Object, object, present},
     work,
 };
 
@@ -31,15 +29,23 @@ pub const MAX_NAME_BYTES: usize = 255;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 
 /// `N` bytes written as canonical base64url.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Bytes<const N: usize>(pub [u8; N]);
 
-impl<const N: usize> TryFrom<String> for Bytes<N> {
-    type Error = Malformed;
+impl<const N: usize> Bytes<N> {
+    /// Reads canonical base64url of exactly `N` bytes.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let bytes = b64::decode_array(text);
+        bytes
+            .map(Self)
+            .map_err(|_| Error::new("not base64url of the stated length"))
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, Malformed> {
-        b64::decode_array(&text).map(Self).map_err(|_| Malformed)
+impl<const N: usize> FromJson for Bytes<N> {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        Self::parse(&value.text()?)
     }
 }
 
@@ -49,37 +55,28 @@ impl<const N: usize> From<Bytes<N>> for String {
     }
 }
 
-/// A member is not of the stated shape. Only serde sees it; callers get [`FormatError`].
-#[derive(Debug, Clone, Copy)]
-pub struct Malformed;
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not of the stated shape")
-    }
-}
-
 /// The creator's public key, written as a JWK of exactly `kty`, `crv` and `x`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Jwk", into = "Jwk")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Jwk")]
 pub struct Creator(pub PublicKey);
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct Jwk {
     kty: String,
     crv: String,
     x: String,
 }
 
-impl TryFrom<Jwk> for Creator {
-    type Error = Malformed;
+satchel_json::read!(Jwk { kty, crv, x });
 
-    fn try_from(jwk: Jwk) -> Result<Self, Malformed> {
-        if jwk.kty != "OKP" || jwk.crv != "Ed25519" {
-            return Err(Malformed);
+impl FromJson for Creator {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        let jwk = Jwk::from_json(value)?;
+        let key = PublicKey::from_b64(&jwk.x);
+        match key {
+            Ok(key) if jwk.kty == "OKP" && jwk.crv == "Ed25519" => Ok(Self(key)),
+            _ => Err(Error::new("not an Ed25519 key")),
         }
-        PublicKey::from_b64(&jwk.x).map(Self).map_err(|_| Malformed)
     }
 }
 
@@ -94,7 +91,7 @@ impl From<Creator> for Jwk {
 }
 
 /// How a work may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Use {
     /// The buyer receives the content key.
@@ -102,6 +99,8 @@ pub enum Use {
     /// The buyer receives window keys only.
     Stream,
 }
+
+satchel_json::read_names!(Use { Download = "download", Stream = "stream" });
 
 impl Use {
     /// As it is written in manifests, terms and receipts.
@@ -115,8 +114,7 @@ impl Use {
 }
 
 /// Terms at packing; the issuer's current terms are authoritative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Terms {
     /// Whether a buyer may pay more.
     pub pay_more: bool,
@@ -127,9 +125,10 @@ pub struct Terms {
     pub usage: Use,
 }
 
+satchel_json::read!(Terms { pay_more, usd_micros, usage = "use" });
+
 /// The manifest's members, named and limited as in FORMAT §4.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(
     missing_docs,
     reason = "FORMAT §4 says what each member means, under the same name"
@@ -139,43 +138,59 @@ pub struct Manifest {
     pub work: WorkId,
     pub work_nonce: Bytes<{ work::NONCE_BYTES }>,
     pub version: u64,
-    #[serde(deserialize_with = "object")]
     pub creator: Creator,
     pub issuer: Origin,
     pub title: String,
     pub name: String,
     pub media_type: String,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mse: Option<String>,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
     pub size: u64,
-    #[serde(deserialize_with = "object")]
     pub terms: Terms,
     pub segments: u64,
     pub body_size: u64,
     pub table_digest: Bytes<32>,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub preview_digest: Option<Bytes<32>>,
     pub merkle_root: Bytes<32>,
     pub key_commitment: Bytes<32>,
     pub created: u64,
 }
 
+impl FromJson for Manifest {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        let mut members = Object::of(value)?;
+        let manifest = Self {
+            v: members.member("v")?,
+            work: members.member("work")?,
+            work_nonce: members.member("work_nonce")?,
+            version: members.member("version")?,
+            creator: members.member("creator")?,
+            issuer: members.member("issuer")?,
+            title: members.member("title")?,
+            name: members.member("name")?,
+            media_type: members.member("media_type")?,
+            mse: members.present("mse")?,
+            duration_ms: members.present("duration_ms")?,
+            size: members.member("size")?,
+            terms: members.member("terms")?,
+            segments: members.member("segments")?,
+            body_size: members.member("body_size")?,
+            table_digest: members.member("table_digest")?,
+            preview_digest: members.present("preview_digest")?,
+            merkle_root: members.member("merkle_root")?,
+            key_commitment: members.member("key_commitment")?,
+            created: members.member("created")?,
+        };
+        members.end()?;
+        Ok(manifest)
+    }
+}
+
 impl Manifest {
-    /// The limits serde can't express. Order: shape, then work id.
+    /// The limits that are no matter of shape. Order: shape, then work id.
     fn check(&self) -> Result<(), FormatError> {
         let numbers = [
             self.version,
@@ -249,8 +264,8 @@ impl SignedManifest {
         if parsed.header != PROTECTED_HEADER.as_bytes() {
             return Err(FormatError::ManifestToken);
         }
-        let Object(manifest) = serde_json::from_slice::<Object<Manifest>>(&parsed.payload)
-            .map_err(|_| FormatError::ManifestShape)?;
+        let manifest: Manifest =
+            satchel_json::from_slice(&parsed.payload).map_err(|_| FormatError::ManifestShape)?;
         // The key stands in the document itself: until this line nothing of it is believed.
         if !parsed.verify(&manifest.creator.0) {
             return Err(FormatError::Signature);

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use satchel_json::{Error, FromJson, Value};
+use serde::Serialize;
 
 /// Longest origin in bytes: scheme, a 253-byte host name (RFC 1035 §2.3.4), port.
 pub const MAX_ORIGIN_BYTES: usize = 267;
@@ -20,8 +21,8 @@ impl fmt::Display for NotOrigin {
 impl core::error::Error for NotOrigin {}
 
 /// `https://HOST[:PORT]` or `http://HOST[:PORT]`: lower case, no path, no default port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
 pub struct Origin(String);
 
 impl Origin {
@@ -96,11 +97,9 @@ impl fmt::Display for Origin {
     }
 }
 
-impl TryFrom<String> for Origin {
-    type Error = NotOrigin;
-
-    fn try_from(text: String) -> Result<Self, NotOrigin> {
-        Self::parse(&text)
+impl FromJson for Origin {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        Self::parse(&value.text()?).map_err(|_| Error::new("not an origin"))
     }
 }
 

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use satchel_crypto::{b32, ed25519::PublicKey, hash::sha256_parts};
-use serde::{Deserialize, Serialize};
+use satchel_json::{Error, FromJson, Value};
+use serde::Serialize;
 
 /// What every work id begins with.
 const PREFIX: &str = "wrk_";
@@ -23,8 +24,8 @@ impl fmt::Display for NotWorkId {
 impl core::error::Error for NotWorkId {}
 
 /// `wrk_` and 52 characters of base32: SHA-256(creator's thumbprint ‖ nonce).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
 pub struct WorkId(String);
 
 impl WorkId {
@@ -57,11 +58,9 @@ impl fmt::Display for WorkId {
     }
 }
 
-impl TryFrom<String> for WorkId {
-    type Error = NotWorkId;
-
-    fn try_from(text: String) -> Result<Self, NotWorkId> {
-        Self::parse(&text)
+impl FromJson for WorkId {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        Self::parse(&value.text()?).map_err(|_| Error::new("not a work id"))
     }
 }
 

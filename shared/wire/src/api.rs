@@ -10,16 +10,18 @@ use satchel_domain::{
     terms::{Terms, Use},
     work::WorkState,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{jose::Jwk, quote::QuotedRate};
 
 macro_rules! shapes {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident $(= $called:literal)?: $type:ty,)*
+    })*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        pub struct $name { $($(#[$field_doc])* $(#[serde(rename = $called)])? pub $field: $type,)* }
+        satchel_json::read!($name { $($field $(= $called)?),* });
     )*};
 }
 
@@ -67,11 +69,10 @@ shapes! {
         /// Of the plaintext.
         media_type: String,
         /// For Media Source Extensions.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         mse: Option<String>,
         /// What it was packed for.
-        #[serde(rename = "use")]
-        usage: Use,
+        usage = "use": Use,
         /// Where the packed file lies.
         url: String,
         /// Thumbprint of the manifest's signer.
@@ -99,25 +100,22 @@ shapes! {
         /// The object's key.
         key: String,
         /// S3's id of the multipart upload.
-        #[serde(rename = "uploadId", default)]
-        upload_id: Option<String>,
+        upload_id = "uploadId": Option<String>,
         /// From 1.
-        #[serde(rename = "partNumber", default)]
-        part_number: Option<u32>,
+        part_number = "partNumber": Option<u32>,
         /// Of the object.
-        #[serde(rename = "contentType", default)]
-        content_type: Option<String>,
+        content_type = "contentType": Option<String>,
     }
     /// Where to send it.
     SignOut {
         /// Presigned.
         url: String,
         /// The object's key, on create.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         key: Option<String>,
         /// Headers that were signed and must be sent exactly so. `Content-Length` of a part is
         /// signed too, but every client sends it by itself and browsers let nobody set it.
-        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,
     }
     /// The key was taken in.
@@ -134,7 +132,6 @@ shapes! {
         /// The work.
         work: WorkId,
         /// What the buyer offers, where the terms let them pay more.
-        #[serde(default)]
         usd_micros: Option<u64>,
     }
     /// A price, held for some minutes.
@@ -177,7 +174,7 @@ shapes! {
         order: String,
         /// Whether the receipt is left for the key it is for, to be polled with
         /// `GET /v1/orders/{order}`; `true` unless said otherwise.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         pickup: Option<bool>,
     }
     /// What became of an order.
@@ -198,7 +195,7 @@ shapes! {
         /// Where it stands.
         status: OrderStatus,
         /// The receipt, once posted.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         receipt: Option<String>,
     }
     /// A content key.
@@ -274,7 +271,7 @@ shapes! {
         /// At most 50.
         purchases: Vec<PurchaseOut>,
         /// Where to go on: `?after=`.
-        #[serde(skip_serializing_if = "Option::is_none", default)]
+        #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     }
     /// A purchase.
@@ -288,8 +285,7 @@ shapes! {
         /// Its title then.
         title: String,
         /// What may be done.
-        #[serde(rename = "use")]
-        usage: Use,
+        usage = "use": Use,
         /// Millionths of a dollar.
         usd_micros: u64,
         /// Millisatoshi.
@@ -332,7 +328,7 @@ shapes! {
 }
 
 /// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderStatus {
     /// Nobody has sent it yet.
@@ -342,6 +338,7 @@ pub enum OrderStatus {
     /// Posted.
     Posted,
 }
+satchel_json::read_names!(OrderStatus { Waiting = "waiting", Pending = "pending", Posted = "posted" });
 
 impl From<&Rate> for RateOut {
     fn from(rate: &Rate) -> Self {

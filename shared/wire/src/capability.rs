@@ -2,7 +2,7 @@
 
 use satchel_crypto::Key32;
 use satchel_domain::id::{SessionId, Thumbprint, WorkId};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     ErrorCode, Result,
@@ -15,8 +15,7 @@ const MAX_TOKEN_BYTES: usize = 2048;
 const PURPOSE: &[u8] = b"satchel/v1 capability\0";
 
 /// What it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Capability {
     /// The issuer.
     pub aud: String,
@@ -36,6 +35,16 @@ pub struct Capability {
     /// Unix seconds.
     pub exp: u64,
 }
+satchel_json::read!(Capability {
+    aud,
+    session,
+    handle,
+    work,
+    version,
+    jkt,
+    read_ms,
+    exp
+});
 
 impl Capability {
     /// The token.

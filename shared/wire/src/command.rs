@@ -5,7 +5,8 @@ use satchel_domain::{
     id::{AccountId, WorkId},
     terms::Terms,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use satchel_json::{self as json, FromJson, Object, Value};
+use serde::Serialize;
 
 use crate::{
     ApiError, ErrorCode, Result,
@@ -20,7 +21,7 @@ pub const MAX_TITLE_CHARS: usize = 200;
 pub const MAX_MEDIA_TYPE_BYTES: usize = 255;
 
 /// A command of kind `T`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Command<T> {
     /// The issuer.
     pub aud: String,
@@ -40,7 +41,7 @@ pub struct Command<T> {
 }
 
 /// Announces a work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "cmd", rename = "register")]
 pub struct Register {
     /// 1 to 200 characters.
@@ -52,9 +53,15 @@ pub struct Register {
     /// Who is paid.
     pub payee: AccountId,
 }
+satchel_json::read!(Register {
+    title,
+    media_type,
+    terms,
+    payee
+});
 
 /// Asks for an upload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "cmd", rename = "upload")]
 pub struct Upload {
     /// Version of the work.
@@ -62,9 +69,10 @@ pub struct Upload {
     /// Bytes of the packed file.
     pub size: u64,
 }
+satchel_json::read!(Upload { version, size });
 
 /// Hands over the content key of a version.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "cmd", rename = "intake")]
 pub struct Intake {
     /// Version of the work.
@@ -74,6 +82,11 @@ pub struct Intake {
     /// The manifest it must agree with.
     pub manifest: String,
 }
+satchel_json::read!(Intake {
+    version,
+    content_key,
+    manifest
+});
 
 impl Intake {
     /// The key itself.
@@ -92,7 +105,7 @@ impl std::fmt::Debug for Intake {
 }
 
 /// Puts a version on sale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "cmd", rename = "publish")]
 pub struct Publish {
     /// Version of the work.
@@ -102,31 +115,48 @@ pub struct Publish {
     /// Terms from now on.
     pub terms: Terms,
 }
+satchel_json::read!(Publish {
+    version,
+    manifest,
+    terms
+});
 
-/// The members every command has, and those of its kind: nothing else may stand in it.
-trait Members {
-    /// The value of `cmd`. serde writes a struct's tag but does not check it when it reads.
+/// A kind of command.
+trait Kind {
+    /// The value of `cmd`.
     const CMD: &'static str;
-    const OWN: &'static [&'static str];
 }
 
-const COMMON: [&str; 7] = ["aud", "cmd", "creator", "work", "work_nonce", "iat", "exp"];
-
-impl Members for Register {
+impl Kind for Register {
     const CMD: &'static str = "register";
-    const OWN: &'static [&'static str] = &["title", "media_type", "terms", "payee"];
 }
-impl Members for Upload {
+impl Kind for Upload {
     const CMD: &'static str = "upload";
-    const OWN: &'static [&'static str] = &["version", "size"];
 }
-impl Members for Intake {
+impl Kind for Intake {
     const CMD: &'static str = "intake";
-    const OWN: &'static [&'static str] = &["version", "content_key", "manifest"];
 }
-impl Members for Publish {
+impl Kind for Publish {
     const CMD: &'static str = "publish";
-    const OWN: &'static [&'static str] = &["version", "manifest", "terms"];
+}
+
+/// The members of a command of kind `T`, `cmd` among them.
+impl<T: FromJson + Kind> FromJson for Command<T> {
+    fn from_json(value: Value<'_>) -> std::result::Result<Self, json::Error> {
+        let mut members = Object::of(value)?;
+        if members.member::<String>("cmd")? != T::CMD {
+            return Err(json::Error::new("this command is another one").within("cmd"));
+        }
+        Ok(Self {
+            aud: members.member("aud")?,
+            creator: members.member("creator")?,
+            work: members.member("work")?,
+            work_nonce: members.member("work_nonce")?,
+            iat: members.member("iat")?,
+            exp: members.member("exp")?,
+            body: T::from_json(members.into_value())?,
+        })
+    }
 }
 
 /// The id of the work that `creator` makes with `nonce`.
@@ -138,16 +168,8 @@ pub fn work_id(creator: &satchel_crypto::ed25519::PublicKey, nonce: &[u8; 16]) -
 
 #[expect(private_bounds, reason = "the kinds of commands are closed")]
 /// Verifies a command: signed by the creator whose key makes the work's id, for us, in time.
-pub fn verify<T: DeserializeOwned + Members>(
-    token: &str,
-    issuer: &str,
-    now_s: u64,
-) -> Result<Command<T>> {
-    let unverified = jose::read::<Common>(token, TYP, Names::Kid)?;
-    check_members::<T>(unverified.payload())?;
-    check_kind::<T>(unverified.payload())?;
-    let body: T = serde_json::from_slice(unverified.payload())
-        .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))?;
+pub fn verify<T: FromJson + Kind>(token: &str, issuer: &str, now_s: u64) -> Result<Command<T>> {
+    let unverified = jose::read::<Command<T>>(token, TYP, Names::Kid)?;
     let creator = unverified.claims.creator.key()?;
     if unverified.header.kid.as_deref() != Some(creator.jkt().as_str()) {
         return Err(ErrorCode::BadSignature.into());
@@ -163,100 +185,7 @@ pub fn verify<T: DeserializeOwned + Members>(
             "this key did not make this work's id",
         ));
     }
-    let Common {
-        aud,
-        creator,
-        work,
-        work_nonce,
-        iat,
-        exp,
-    } = command;
-    Ok(Command {
-        aud,
-        creator,
-        work,
-        work_nonce,
-        iat,
-        exp,
-        body,
-    })
-}
-
-/// The members of every command. They and a command's own are read one after the other:
-/// `flatten` would buffer all of them, which is 10 KB of every worker.
-#[derive(Deserialize)]
-struct Common {
-    aud: String,
-    creator: Jwk,
-    work: WorkId,
-    work_nonce: String,
-    iat: u64,
-    exp: u64,
-}
-
-/// Neither reading refuses unknown or doubled members, so they are counted here.
-fn check_members<T: Members>(payload: &[u8]) -> Result<()> {
-    let malformed = |what: String| ApiError::new(ErrorCode::Malformed, what);
-    let members: Vec<String> = serde_json::from_slice::<MemberNames>(payload)
-        .map_err(|_| malformed("not an object".into()))?
-        .0;
-    for (i, name) in members.iter().enumerate() {
-        let known = COMMON.contains(&name.as_str()) || T::OWN.contains(&name.as_str());
-        if !known
-            || members
-                .iter()
-                .skip(i.saturating_add(1))
-                .any(|other| other == name)
-        {
-            return Err(malformed(format!("unexpected member {name:?}")));
-        }
-    }
-    Ok(())
-}
-
-fn check_kind<T: Members>(payload: &[u8]) -> Result<()> {
-    #[derive(Deserialize)]
-    struct Kind {
-        cmd: String,
-    }
-    let kind: Kind = serde_json::from_slice(payload)
-        .map_err(|_| ApiError::new(ErrorCode::Malformed, "cmd is missing"))?;
-    if kind.cmd == T::CMD {
-        Ok(())
-    } else {
-        Err(ApiError::new(
-            ErrorCode::Malformed,
-            format!("this is not a command to {}", T::CMD),
-        ))
-    }
-}
-
-struct MemberNames(Vec<String>);
-
-impl<'de> Deserialize<'de> for MemberNames {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> serde::de::Visitor<'de> for Visit {
-            type Value = MemberNames;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> std::result::Result<Self::Value, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    map.next_value::<serde::de::IgnoredAny>()?;
-                    names.push(name);
-                }
-                Ok(MemberNames(names))
-            }
-        }
-        d.deserialize_map(Visit)
-    }
+    Ok(command)
 }
 
 /// Checks title and media type.

@@ -1,7 +1,7 @@
 //! Delegations: the root key lets another key act for its account.
 
 use satchel_domain::{id::AccountId, ledger, money::Msat};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     ApiError, ErrorCode, Result,
@@ -12,7 +12,7 @@ use crate::{
 pub const TYP: &str = "satchel-delegation+jws";
 
 /// What a delegated key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Sign orders; take test money.
@@ -20,10 +20,10 @@ pub enum Scope {
     /// Read balance and purchases.
     Read,
 }
+satchel_json::read_names!(Scope { Spend = "spend", Read = "read" });
 
 /// The payload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delegation {
     /// The issuer.
     pub aud: String,
@@ -44,6 +44,17 @@ pub struct Delegation {
     /// Unix seconds.
     pub exp: u64,
 }
+satchel_json::read!(Delegation {
+    aud,
+    account,
+    root,
+    key,
+    scope,
+    max_order_msat,
+    epoch,
+    iat,
+    exp
+});
 
 /// Verifies a delegation: signed by the key whose thumbprint is the account.
 pub fn verify(token: &str, issuer: &str, now_s: u64) -> Result<Delegation> {

@@ -1,7 +1,8 @@
 //! Errors as the outside sees them: RFC 9457 problem details with a stable `code`.
 
 use satchel_domain::{ledger::Reject, money::OutOfRange, work::WorkState};
-use serde::{Deserialize, Serialize};
+use satchel_json::{Error, FromJson, Object};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A result whose error can be answered to a client.
@@ -154,8 +155,8 @@ impl From<ErrorCode> for ApiError {
 
 /// `application/problem+json` (RFC 9457).
 // Through a map rather than `flatten`, whose buffering is 10 KB of every worker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Map<String, Value>", try_from = "Map<String, Value>")]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(into = "Map<String, Value>")]
 pub struct Problem {
     /// `urn:satchel:problem:CODE`.
     pub kind: String,
@@ -192,29 +193,21 @@ impl From<Problem> for Map<String, Value> {
     }
 }
 
-impl TryFrom<Map<String, Value>> for Problem {
-    type Error = &'static str;
-
-    fn try_from(mut members: Map<String, Value>) -> std::result::Result<Self, Self::Error> {
-        let mut text = |name: &str| match members.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-        let (kind, title, code) = (text("type"), text("title"), text("code"));
-        let (detail, next) = (text("detail"), text("next"));
-        let mut number = |name: &str| members.remove(name).as_ref().and_then(Value::as_u64);
-        let (status, retry_after_s) = (number("status"), number("retry_after_s"));
+impl FromJson for Problem {
+    fn from_json(value: satchel_json::Value<'_>) -> std::result::Result<Self, Error> {
+        let mut members = Object::of(value)?;
         Ok(Self {
-            kind: kind.ok_or("no type")?,
-            title: title.ok_or("no title")?,
-            status: status
-                .and_then(|status| status.try_into().ok())
-                .ok_or("no status")?,
-            code: code.ok_or("no code")?,
-            detail,
-            next,
-            retry_after_s,
-            extra: members,
+            kind: members.member("type")?,
+            title: members.member("title")?,
+            status: members.member("status")?,
+            code: members.member("code")?,
+            detail: members.member("detail")?,
+            next: members.member("next")?,
+            retry_after_s: members.member("retry_after_s")?,
+            extra: match members.into_value().into() {
+                Value::Object(extra) => extra,
+                _ => Map::new(),
+            },
         })
     }
 }
@@ -293,13 +286,13 @@ mod tests {
             needed: satchel_domain::money::Msat::new(7).unwrap(),
         });
         let text = serde_json::to_string(&error.problem()).unwrap();
-        let back: Problem = serde_json::from_str(&text).unwrap();
+        let back: Problem = satchel_json::from_slice(text.as_bytes()).unwrap();
         assert_eq!(ApiError::from(back), error);
         assert!(text.contains(r#""code":"insufficient_balance""#), "{text}");
         let waiting = ApiError::from(ErrorCode::TooMany).retry_after(7);
         let text = serde_json::to_string(&waiting.problem()).unwrap();
         assert_eq!(
-            ApiError::from(serde_json::from_str::<Problem>(&text).unwrap()),
+            ApiError::from(satchel_json::from_slice::<Problem>(text.as_bytes()).unwrap()),
             waiting
         );
         for bad in [
@@ -307,7 +300,10 @@ mod tests {
             "[]",
             r#"{"type":1,"title":"","status":400,"code":"x"}"#,
         ] {
-            assert!(serde_json::from_str::<Problem>(bad).is_err(), "{bad}");
+            assert!(
+                satchel_json::from_slice::<Problem>(bad.as_bytes()).is_err(),
+                "{bad}"
+            );
         }
     }
 

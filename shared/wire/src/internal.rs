@@ -8,12 +8,12 @@ use satchel_domain::{
     terms::{Terms, Use},
     work::{Change, WorkState},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{api::Record, api::VersionRecord, jose::Jwk, quote::QuotedRate};
 
 /// A posted transfer as far as receipts and keys need it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Transfer {
     /// What was agreed, with the key the receipt is for.
     pub agreement: Agreement,
@@ -31,9 +31,10 @@ pub struct Transfer {
     /// The purchase, opaque; the same for every re-issue.
     pub handle: String,
 }
+satchel_json::read!(Transfer { agreement, time, manifest_digest, usage = "use", rate, title, handle, .. });
 
 /// Answer to `POST /internal/orders`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Posted {
     /// The transfer.
     pub transfer: Transfer,
@@ -42,16 +43,23 @@ pub struct Posted {
     /// The work was owned already.
     pub owned: bool,
 }
+satchel_json::read!(Posted {
+    transfer,
+    replayed,
+    owned,
+    ..
+});
 
 /// Answer to `GET /internal/orders/{account}/{order}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderFound {
     /// The transfer, if the account knows the order.
     pub transfer: Option<Transfer>,
 }
+satchel_json::read!(OrderFound { transfer, .. });
 
 /// What a work's object tells the other workers. Readers may keep it for 20 s.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WorkSnapshot {
     /// What everybody may see.
     pub record: Record,
@@ -60,6 +68,12 @@ pub struct WorkSnapshot {
     /// Wrapped keys of the published versions.
     pub keys: Vec<VersionKeys>,
 }
+satchel_json::read!(WorkSnapshot {
+    record,
+    payee,
+    keys,
+    ..
+});
 
 impl WorkSnapshot {
     /// As the ledger decides by it.
@@ -86,7 +100,7 @@ impl WorkSnapshot {
 }
 
 /// Wrapped keys of a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VersionKeys {
     /// The version.
     pub version: u32,
@@ -101,9 +115,18 @@ pub struct VersionKeys {
     /// Milliseconds of a window.
     pub window_ms: u64,
 }
+satchel_json::read!(VersionKeys {
+    version,
+    manifest_digest,
+    wrapped_key,
+    wrapped_root,
+    windows,
+    window_ms,
+    ..
+});
 
 /// `POST /internal/works/{work}/register`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RegisterWork {
     /// Who made it.
     pub creator: Jwk,
@@ -116,18 +139,31 @@ pub struct RegisterWork {
     /// Who is paid.
     pub payee: AccountId,
 }
+satchel_json::read!(RegisterWork {
+    creator,
+    title,
+    media_type,
+    terms,
+    payee,
+    ..
+});
 
 /// Answer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Registered {
     /// Whether it was new; `false` where the very same was registered before.
     pub created: bool,
     /// What everybody may see.
     pub record: Record,
 }
+satchel_json::read!(Registered {
+    created,
+    record,
+    ..
+});
 
 /// `POST /internal/works/{work}/publish`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublishWork {
     /// The version.
     pub version: VersionRecord,
@@ -136,15 +172,22 @@ pub struct PublishWork {
     /// Terms from now on.
     pub terms: Terms,
 }
+satchel_json::read!(PublishWork {
+    version,
+    title,
+    terms,
+    ..
+});
 
 /// `POST /internal/works/{work}/state`, after an operator's command was verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum StateChange {
     /// Take down.
     TakeDown,
     /// Put back.
     Reinstate,
 }
+satchel_json::read_names!(StateChange { TakeDown = "TakeDown", Reinstate = "Reinstate" });
 
 impl From<StateChange> for Change {
     fn from(change: StateChange) -> Self {
@@ -156,7 +199,7 @@ impl From<StateChange> for Change {
 }
 
 /// Answer to `GET /internal/entitlements/{handle}`: what a purchase entitles to, now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entitlement {
     /// The work.
     pub work: WorkId,
@@ -172,18 +215,20 @@ pub struct Entitlement {
     /// Its keys.
     pub keys: VersionKeys,
 }
+satchel_json::read!(Entitlement { work, version, usage = "use", active, state, keys, .. });
 
 /// `POST /order` of an account object: the ledger's entry has fetched what the account can't know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AccountOrder {
     /// The JWS; the account verifies it itself.
     pub order: String,
     /// The work, if there is one.
     pub work: Option<OrderedWork>,
 }
+satchel_json::read!(AccountOrder { order, work, .. });
 
 /// The work of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderedWork {
     /// State, version, payee.
     pub offer: Offer,
@@ -195,9 +240,10 @@ pub struct OrderedWork {
     /// Title.
     pub title: String,
 }
+satchel_json::read!(OrderedWork { offer, manifest_digest, usage = "use", title, .. });
 
 /// A credit on its way from a buyer's account to an inbox of the seller's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Credit {
     /// Who is paid.
     pub payee: AccountId,
@@ -210,9 +256,17 @@ pub struct Credit {
     /// Unix seconds of the debit.
     pub time: u64,
 }
+satchel_json::read!(Credit {
+    payee,
+    order,
+    gross,
+    fee,
+    time,
+    ..
+});
 
 /// A batch of credits folded by an inbox, for a home account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fold {
     /// Unique: inbox and number.
     pub id: String,
@@ -221,9 +275,15 @@ pub struct Fold {
     /// How many sales.
     pub count: u64,
 }
+satchel_json::read!(Fold {
+    id,
+    msat,
+    count,
+    ..
+});
 
 /// `POST /fund` of an account object (test money).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fund {
     /// The key that asks.
     pub key: Thumbprint,
@@ -232,13 +292,15 @@ pub struct Fund {
     /// How much.
     pub msat: Msat,
 }
+satchel_json::read!(Fund { key, id, msat, .. });
 
 /// `POST /internal/rate` after an operator's command was verified; answer to `GET /internal/rate`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RateRecord {
     /// The rate; `None` where none was ever set.
     pub rate: Option<Rate>,
 }
+satchel_json::read!(RateRecord { rate, .. });
 
 /// What a wrapped key is bound to: what it is for, its work and its version, so that a wrapped key
 /// moved elsewhere does not open.

@@ -4,7 +4,8 @@ use satchel_crypto::{
     ed25519::{PublicKey, SigningKey},
     jws::{self, Parsed},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use satchel_json::{self as json, FromJson};
+use serde::Serialize;
 
 use crate::{ApiError, ErrorCode, Result};
 
@@ -14,8 +15,7 @@ pub const MAX_LIFE_S: u64 = 3_600;
 pub const MAX_SKEW_S: u64 = 300;
 
 /// An Ed25519 public key as JWK (RFC 8037).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Jwk {
     /// `OKP`.
     pub kty: String,
@@ -24,6 +24,7 @@ pub struct Jwk {
     /// The key, base64url.
     pub x: String,
 }
+satchel_json::read!(Jwk { kty, crv, x });
 
 impl Jwk {
     /// Of a key.
@@ -50,20 +51,20 @@ impl Jwk {
 }
 
 /// A protected header. Members other than these are refused, `crit`, `jku` and `x5u` among them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Header {
     /// `EdDSA`.
     pub alg: String,
     /// What kind of document.
     pub typ: String,
     /// The signer's thumbprint, where the kind has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
     /// The signer's key, in proofs only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jwk: Option<Jwk>,
 }
+satchel_json::read!(Header { alg, typ, kid, jwk });
 
 /// Which optional members a kind's header has: exactly these, no fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,19 +88,20 @@ pub struct Unverified<'a, T> {
 }
 
 /// Reads a document of kind `typ`.
-pub fn read<'a, T: DeserializeOwned>(
-    token: &'a str,
-    typ: &str,
-    names: Names,
-) -> Result<Unverified<'a, T>> {
-    let malformed = |what: &str| ApiError::new(ErrorCode::Malformed, format!("{typ}: {what}"));
-    let parsed = Parsed::parse(token).map_err(|_| malformed("not a compact JWS"))?;
-    // serde also reads a struct from an array of its members; documents are objects only.
-    if parsed.payload.first() != Some(&b'{') || parsed.header.first() != Some(&b'{') {
-        return Err(malformed("not a JSON object"));
-    }
-    let header: Header =
-        serde_json::from_slice(&parsed.header).map_err(|_| malformed("unexpected header"))?;
+pub fn read<'a, T: FromJson>(token: &'a str, typ: &str, names: Names) -> Result<Unverified<'a, T>> {
+    let (parsed, header) = open(token, typ, names)?;
+    let claims = json::from_slice(&parsed.payload).map_err(|error| malformed(typ, &error))?;
+    Ok(Unverified {
+        parsed,
+        header,
+        claims,
+    })
+}
+
+fn open<'a>(token: &'a str, typ: &str, names: Names) -> Result<(Parsed<'a>, Header)> {
+    let parsed = Parsed::parse(token).map_err(|_| malformed(typ, &"not a compact JWS"))?;
+    let header: Header = json::from_slice(&parsed.header)
+        .map_err(|error| malformed(typ, &format!("unexpected header: {error}")))?;
     let has = (header.kid.is_some(), header.jwk.is_some());
     let wanted = match names {
         Names::Nobody => (false, false),
@@ -112,13 +114,11 @@ pub fn read<'a, T: DeserializeOwned>(
             format!("{typ}: unexpected header"),
         ));
     }
-    let claims = serde_json::from_slice(&parsed.payload)
-        .map_err(|error| malformed(&format!("unexpected payload: {error}")))?;
-    Ok(Unverified {
-        parsed,
-        header,
-        claims,
-    })
+    Ok((parsed, header))
+}
+
+fn malformed(typ: &str, what: &dyn std::fmt::Display) -> ApiError {
+    ApiError::new(ErrorCode::Malformed, format!("{typ}: {what}"))
 }
 
 impl<T> Unverified<'_, T> {

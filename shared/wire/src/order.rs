@@ -6,7 +6,7 @@ use satchel_domain::{
     ledger::{Agreement, LedgerId},
     money::Msat,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     ApiError, ErrorCode, Result,
@@ -19,16 +19,15 @@ pub const TYP: &str = "satchel-order+jws";
 const TAG_BYTES: usize = 8;
 
 /// A key confirmation (RFC 7800, RFC 9449 §6.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cnf {
     /// Thumbprint.
     pub jkt: Thumbprint,
 }
+satchel_json::read!(Cnf { jkt });
 
 /// The payload of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Order {
     /// The issuer.
     pub aud: String,
@@ -57,6 +56,21 @@ pub struct Order {
     /// Which money.
     pub ledger: LedgerId,
 }
+satchel_json::read!(Order {
+    aud,
+    order,
+    account,
+    work,
+    version,
+    terms_digest,
+    usd_micros,
+    msat,
+    quote,
+    cnf,
+    iat,
+    exp,
+    ledger
+});
 
 impl Order {
     /// What must be the same in a retry.

@@ -2,7 +2,7 @@
 
 use satchel_crypto::{b64, ed25519::SigningKey, sha256};
 use satchel_domain::id::Thumbprint;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     ApiError, ErrorCode, Result,
@@ -13,16 +13,22 @@ const TYP: &str = "dpop+jwt";
 /// Longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 128;
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
 struct Claims {
     jti: String,
     htm: String,
     htu: String,
     iat: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     ath: Option<String>,
 }
+satchel_json::read!(Claims {
+    jti,
+    htm,
+    htu,
+    iat,
+    ath
+});
 
 /// What a proof is checked against.
 #[derive(Debug, Clone, Copy)]

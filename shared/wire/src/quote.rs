@@ -6,7 +6,8 @@ use satchel_domain::{
     ledger::{LedgerId, Quoted},
     money::Msat,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use satchel_json::{self as json, FromJson};
+use serde::Serialize;
 
 use crate::{ErrorCode, Result};
 
@@ -17,18 +18,20 @@ const MAX_TOKEN_BYTES: usize = 2048;
 const PURPOSE: &[u8] = b"satchel/v1 quote\0";
 
 /// The rate a quote was made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuotedRate {
     /// Millionths of a dollar for a bitcoin.
     pub usd_micros_per_btc: u64,
     /// When it was true, Unix seconds.
     pub time: u64,
 }
+satchel_json::read!(QuotedRate {
+    usd_micros_per_btc,
+    time
+});
 
 /// What a quote holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Quote {
     /// The issuer.
     pub aud: String,
@@ -49,6 +52,17 @@ pub struct Quote {
     /// Unix seconds.
     pub exp: u64,
 }
+satchel_json::read!(Quote {
+    aud,
+    work,
+    version,
+    terms_digest,
+    usd_micros,
+    msat,
+    ledger,
+    rate,
+    exp
+});
 
 impl Quote {
     /// As the ledger compares it with an order.
@@ -90,7 +104,7 @@ pub(crate) fn issue_token<T: Serialize>(key: &Key32, purpose: &[u8], body: &T) -
 }
 
 /// Reads such a token; `None` for anything not made with this key and purpose.
-pub(crate) fn verify_token<T: DeserializeOwned>(
+pub(crate) fn verify_token<T: FromJson>(
     key: &Key32,
     purpose: &[u8],
     token: &str,
@@ -104,5 +118,5 @@ pub(crate) fn verify_token<T: DeserializeOwned>(
     if !hmac_verify(key, &[purpose, &json].concat(), &tag) {
         return None;
     }
-    serde_json::from_slice(&json).ok()
+    json::from_slice(&json).ok()
 }

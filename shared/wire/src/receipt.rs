@@ -11,7 +11,7 @@ use satchel_domain::{
     money::Msat,
     terms::Use,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     ErrorCode, Result,
@@ -25,8 +25,7 @@ use crate::{
 pub const TYP: &str = "satchel-receipt+jws";
 
 /// The claims.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// The issuer.
     pub iss: String,
@@ -59,6 +58,23 @@ pub struct Receipt {
     /// The key it is for.
     pub cnf: Cnf,
 }
+satchel_json::read!(Receipt {
+    iss,
+    aud,
+    sub,
+    jti,
+    iat,
+    work,
+    version,
+    manifest_digest,
+    rights,
+    usd_micros,
+    msat,
+    ledger,
+    rate,
+    handle,
+    cnf
+});
 
 impl Receipt {
     /// The receipt of a posted transfer: a pure function, so that a retry gives the same claims.
@@ -130,7 +146,7 @@ pub fn is_handle(text: &str) -> bool {
 }
 
 /// A published key (RFC 7517).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublishedKey {
     /// `OKP`.
     pub kty: String,
@@ -146,6 +162,7 @@ pub struct PublishedKey {
     #[serde(rename = "use")]
     pub usage: String,
 }
+satchel_json::read!(PublishedKey { kty, crv, x, kid, alg, usage = "use", .. });
 
 impl PublishedKey {
     /// Publishes a key under a name.
@@ -172,11 +189,12 @@ impl PublishedKey {
 }
 
 /// `/.well-known/jwks.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Jwks {
     /// The keys.
     pub keys: Vec<PublishedKey>,
 }
+satchel_json::read!(Jwks { keys, .. });
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ use satchel_wire::{
     order,
     quote::Quote,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::{
@@ -36,13 +36,14 @@ const RETRY_MS: u64 = 500;
 const MAX_RETRY_MS: u64 = 30_000;
 
 /// What the entry may see of an account.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Seen {
     pub(crate) balances: Balances,
 }
+satchel_json::read!(Seen { balances, .. });
 
 /// The object.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Account {
     state: State,
     env: Env,

@@ -11,7 +11,7 @@ use satchel_wire::{
     internal::{Credit, RegisterWork, Transfer, VersionKeys, WorkSnapshot},
     order::work_tag,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Bytes of an order's or funding's id.
 pub const ID_BYTES: usize = 20;
@@ -45,22 +45,28 @@ pub enum Kind {
 }
 
 /// The body of a purchase or re-issue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// What receipts are made of.
     pub transfer: Transfer,
     /// Where the credit goes; `None` for a re-issue.
     pub credit: Option<OutCredit>,
 }
+satchel_json::read!(Entry {
+    transfer,
+    credit,
+    ..
+});
 
 /// A credit with the inbox chosen for it: chosen once, so that a retry never chooses again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OutCredit {
     /// Name of the inbox.
     pub inbox: String,
     /// The credit.
     pub credit: Credit,
 }
+satchel_json::read!(OutCredit { inbox, credit, .. });
 
 /// First byte of a row's key: orders and re-issues share a space, so that an id is used once.
 fn space(kind: Kind) -> u8 {
@@ -130,11 +136,12 @@ pub fn epoch(now_s: u64) -> u64 {
 }
 
 /// A work as its object keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WorkBook {
     /// What other workers see, less the keys of unpublished versions.
     pub snapshot: WorkSnapshot,
 }
+satchel_json::read!(WorkBook { snapshot, .. });
 
 impl WorkBook {
     /// Whether a repeated registration says the same.
@@ -192,7 +199,7 @@ pub fn rate_in_force(set: Option<Rate>, test: Option<u64>, now_s: u64) -> Result
 }
 
 /// What an inbox holds that has not reached home.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Waiting {
     /// Sum of what the seller gets.
     pub net: Msat,
@@ -201,6 +208,12 @@ pub struct Waiting {
     /// Sales.
     pub count: u64,
 }
+satchel_json::read!(Waiting {
+    net,
+    fee,
+    count,
+    ..
+});
 
 impl Waiting {
     /// With one more credit.

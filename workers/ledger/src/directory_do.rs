@@ -15,7 +15,7 @@ pub(crate) fn shard(account: &str) -> String {
 }
 
 /// The object.
-#[durable_object]
+#[durable_object(fetch)]
 pub struct Directory {
     sql: Sql,
 }

@@ -11,7 +11,7 @@ use satchel_wire::{
     api::Done,
     internal::{Credit, Fold},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::book::{self, FEES, Waiting};
@@ -30,7 +30,7 @@ const MAX_RETRY_MS: u64 = 30_000;
 
 /// What waits here. `folding` is frozen under its number until both accounts have acknowledged it,
 /// so that a retry sends the very same batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Held {
     name: String,
     payee: String,
@@ -38,9 +38,17 @@ struct Held {
     open: Waiting,
     folding: Option<Waiting>,
 }
+satchel_json::read!(Held {
+    name,
+    payee,
+    number,
+    open,
+    folding,
+    ..
+});
 
 /// The object.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Inbox {
     state: State,
     env: Env,

@@ -5,7 +5,7 @@ use satchel_wire::{ErrorCode, Result, api::Done, internal::RateRecord};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 /// The object.
-#[durable_object]
+#[durable_object(fetch)]
 pub struct Issuer {
     sql: Sql,
 }

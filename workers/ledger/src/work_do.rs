@@ -22,7 +22,7 @@ const SCHEMA: &[&str] = &[
 ];
 
 /// The object.
-#[durable_object]
+#[durable_object(fetch)]
 pub struct Work {
     sql: Tables,
 }

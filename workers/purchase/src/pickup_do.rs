@@ -16,7 +16,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 const LIFE_MS: u64 = 3_600_000;
 
 /// The object.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Pickup {
     state: State,
     sql: Sql,

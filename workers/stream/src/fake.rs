@@ -28,7 +28,7 @@ use satchel_wire::{
 use serde_json::Value;
 
 use crate::{
-    playback::{Answer, Ask, Open, Playback},
+    playback::{Ask, Open, Playback, Release},
     receipts::{Handle, Keys},
     world::World,
 };
@@ -287,7 +287,7 @@ impl World for Fake {
         Ok(answer)
     }
 
-    async fn ask(&self, _: &Handle, ask: &Ask) -> Result<Answer> {
+    async fn ask(&self, _: &Handle, ask: &Ask) -> Result<Option<Release>> {
         one_more(&self.asks);
         let mut playback = self.playback.borrow().clone();
         let answer = playback.ask(ask.clone(), self.now_ms())?;

@@ -8,7 +8,7 @@ use satchel_edge::{Env, Settings, internal, now_ms, object, random, service};
 use satchel_wire::{ApiError, Result, internal::Entitlement, receipt::Jwks};
 
 use crate::{
-    playback::{Answer, Ask, Open},
+    playback::{Ask, Open, Release},
     receipts::{Handle, Keys},
     world::World,
 };
@@ -83,7 +83,7 @@ impl World for Here<'_> {
             .await
     }
 
-    async fn ask(&self, handle: &Handle, ask: &Ask) -> Result<Answer> {
+    async fn ask(&self, handle: &Handle, ask: &Ask) -> Result<Option<Release>> {
         object(self.env, "PLAYBACK", handle.as_str())?
             .post("/ask", ask)
             .await

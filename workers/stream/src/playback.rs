@@ -10,7 +10,7 @@ use satchel_domain::{
     id::{SessionId, Thumbprint, WorkId},
 };
 use satchel_wire::{ApiError, ErrorCode, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Map;
 
 /// Sessions of a purchase at the same time.
@@ -23,7 +23,7 @@ const PROOF_LIFE_S: u64 = 601;
 const MAX_PROOFS: usize = 1_024;
 
 /// What the entitlement says, as far as windows need it, and when it was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Source {
     /// The work.
     pub(crate) work: WorkId,
@@ -38,9 +38,18 @@ pub(crate) struct Source {
     /// Unix milliseconds.
     pub(crate) read_ms: u64,
 }
+satchel_json::read!(Source {
+    work,
+    version,
+    wrapped_root,
+    windows,
+    window_ms,
+    read_ms,
+    ..
+});
 
 /// `POST /open`: begins a session.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Open {
     /// Its id.
     pub(crate) session: SessionId,
@@ -51,9 +60,16 @@ pub(crate) struct Open {
     /// The entitlement, just read.
     pub(crate) source: Source,
 }
+satchel_json::read!(Open {
+    session,
+    key,
+    proof,
+    source,
+    ..
+});
 
 /// `POST /ask`: asks for a window.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Ask {
     /// The session.
     pub(crate) session: SessionId,
@@ -66,30 +82,44 @@ pub(crate) struct Ask {
     /// The entitlement, if it was just read.
     pub(crate) fresh: Option<Source>,
 }
+satchel_json::read!(Ask {
+    session,
+    key,
+    proof,
+    window,
+    fresh,
+    ..
+});
 
-/// The answer to [`Ask`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Answer {
-    /// The window may be opened.
-    Released {
-        /// From this.
-        source: Source,
-        /// What may be opened after it.
-        allowance: Allowance,
-    },
-    /// Nothing was done: read the entitlement and ask again with it.
-    Stale,
+/// The answer to [`Ask`]: the window may be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Release {
+    /// From this.
+    pub(crate) source: Source,
+    /// What may be opened after it.
+    pub(crate) allowance: Allowance,
 }
+satchel_json::read!(Release {
+    source,
+    allowance,
+    ..
+});
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Session {
     id: SessionId,
     key: Thumbprint,
     used_ms: u64,
 }
+satchel_json::read!(Session {
+    id,
+    key,
+    used_ms,
+    ..
+});
 
 /// The part of the state that is kept as JSON.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Head {
     /// When the first window was released.
     first_ms: Option<u64>,
@@ -98,6 +128,12 @@ pub(crate) struct Head {
     /// The newest copy of the entitlement.
     source: Option<Source>,
 }
+satchel_json::read!(Head {
+    first_ms,
+    sessions,
+    source,
+    ..
+});
 
 /// The state.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -131,7 +167,7 @@ impl Playback {
     }
 
     /// Releases a window, if it may be opened by now. On an error the state must not be kept.
-    pub(crate) fn ask(&mut self, ask: Ask, now_ms: u64) -> Result<Answer> {
+    pub(crate) fn ask(&mut self, ask: Ask, now_ms: u64) -> Result<Option<Release>> {
         let ended = ErrorCode::SessionEnded;
         let session = self
             .head
@@ -148,7 +184,7 @@ impl Playback {
         }
         let source = self.head.source.clone().ok_or(ended)?;
         if now_ms.saturating_sub(source.read_ms) > SOURCE_LIFE_MS {
-            return Ok(Answer::Stale);
+            return Ok(None);
         }
         if ask.window >= source.windows {
             let what = format!("windows go from 0 to {}", source.windows.saturating_sub(1));
@@ -164,7 +200,7 @@ impl Playback {
             self.head.first_ms.get_or_insert(now_ms);
         }
         let allowance = self.allowance(source.window_ms, now_ms);
-        Ok(Answer::Released { source, allowance })
+        Ok(Some(Release { source, allowance }))
     }
 
     fn adopt(&mut self, source: Source) {
@@ -343,7 +379,7 @@ mod tests {
             let answer = act(&mut state)?;
             // As through the database.
             self.state = Playback {
-                head: serde_json::from_str(&serde_json::to_string(&state.head).unwrap()).unwrap(),
+                head: satchel_json::from_slice(&serde_json::to_vec(&state.head).unwrap()).unwrap(),
                 released: Released::from_bytes(state.released.as_bytes().to_vec()),
                 seen: Seen::from_bytes(&state.seen.to_bytes()),
             };
@@ -363,7 +399,7 @@ mod tests {
         }
 
         /// Asks with a fresh copy of the entitlement.
-        fn ask(&mut self, n: u8, window: u32, now_ms: u64) -> Result<Answer> {
+        fn ask(&mut self, n: u8, window: u32, now_ms: u64) -> Result<Option<Release>> {
             let fresh = Some(source(now_ms));
             let ask = Ask {
                 session: session(n),
@@ -376,11 +412,8 @@ mod tests {
         }
     }
 
-    fn released(answer: Result<Answer>) -> u64 {
-        match answer.unwrap() {
-            Answer::Released { allowance, .. } => allowance.released,
-            Answer::Stale => panic!("stale"),
-        }
+    fn released(answer: Result<Option<Release>>) -> u64 {
+        answer.unwrap().expect("stale").allowance.released
     }
 
     #[test]
@@ -393,7 +426,8 @@ mod tests {
         let error = object.ask(1, 3, T + 700).unwrap_err();
         assert_eq!(error.code, ErrorCode::WindowLimit);
         assert_eq!(error.retry_after_s, Some(5));
-        let told: Allowance = serde_json::from_value(error.extra["allowance"].clone()).unwrap();
+        let told = error.extra["allowance"].to_string();
+        let told: Allowance = satchel_json::from_slice(told.as_bytes()).unwrap();
         assert_eq!(told, Allowance::at(700, WINDOW_MS, 3));
         assert_eq!(told.next_at_ms, Some(4_300));
         assert_eq!(released(object.ask(1, 3, T + 5_000)), 4);
@@ -548,9 +582,9 @@ mod tests {
             object.keep(|state| state.ask(ask, now))
         };
         let late = T + SOURCE_LIFE_MS + 1;
-        assert_eq!(ask(&mut object, late, None), Ok(Answer::Stale));
+        assert_eq!(ask(&mut object, late, None), Ok(None));
         // Another old copy does not help, and the proof is still unused.
-        assert_eq!(ask(&mut object, late, Some(source(T))), Ok(Answer::Stale));
+        assert_eq!(ask(&mut object, late, Some(source(T))), Ok(None));
         assert_eq!(released(ask(&mut object, late, Some(source(late)))), 1);
         assert_eq!(object.state.head.source.as_ref().unwrap().read_ms, late);
         // An older copy that comes late does not replace a newer one.

@@ -5,7 +5,7 @@ use satchel_edge::{Sql, internal, json, now_ms, serve_object};
 use satchel_wire::Result;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::playback::{Answer, Playback as Sessions, Released, Seen};
+use crate::playback::{Playback as Sessions, Released, Seen};
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS playback \
     (id INTEGER PRIMARY KEY CHECK (id = 1), head TEXT NOT NULL, released BLOB NOT NULL, seen BLOB NOT NULL)";
@@ -42,7 +42,7 @@ impl DurableObject for Playback {
                     let ask = call.json().await?;
                     let mut playback = self.load()?;
                     let answer = playback.ask(ask, now_ms())?;
-                    if answer != Answer::Stale {
+                    if answer.is_some() {
                         self.store(&playback)?;
                     }
                     json(&answer)

@@ -17,7 +17,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    playback::{Answer, Ask, Open, Source},
+    playback::{Ask, Open, Release, Source},
     receipts::Handle,
     world::World,
 };
@@ -99,11 +99,11 @@ pub(crate) async fn window(
         fresh,
     };
     let mut answer = world.ask(handle, &ask).await?;
-    if answer == Answer::Stale {
+    if answer.is_none() {
         ask.fresh = Some(read_again(world, handle).await?);
         answer = world.ask(handle, &ask).await?;
     }
-    let Answer::Released { source, allowance } = answer else {
+    let Some(Release { source, allowance }) = answer else {
         return Err(ErrorCode::Unavailable.into());
     };
     let key = window_key(world, &source, window)?;

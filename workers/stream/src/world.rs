@@ -6,7 +6,7 @@ use satchel_domain::allowance::Allowance;
 use satchel_wire::{ApiError, Result, internal::Entitlement, receipt::Jwks};
 
 use crate::{
-    playback::{Answer, Ask, Open},
+    playback::{Ask, Open, Release},
     receipts::{Handle, Keys},
 };
 
@@ -37,5 +37,5 @@ pub(crate) trait World {
     /// Begins a session.
     async fn open(&self, handle: &Handle, open: &Open) -> Result<Allowance>;
     /// Asks for a window.
-    async fn ask(&self, handle: &Handle, ask: &Ask) -> Result<Answer>;
+    async fn ask(&self, handle: &Handle, ask: &Ask) -> Result<Option<Release>>;
 }

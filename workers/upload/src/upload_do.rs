@@ -12,7 +12,7 @@ const CREATE: &str =
 const RETRY_MS: u64 = 3_600_000;
 
 /// An upload.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct Upload {
     state: State,
 }

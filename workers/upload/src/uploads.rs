@@ -12,7 +12,7 @@ use satchel_wire::{
     command::{self, Command},
     jose::Jwk,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
     s3::{MEDIA_TYPE, Step},
@@ -34,7 +34,7 @@ const LIFE_S: u64 = 24 * 60 * 60;
 const MAX_UPLOAD_ID_BYTES: usize = 1024;
 
 /// An upload, as its object keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Upload {
     /// The work.
     pub(crate) work: WorkId,
@@ -51,6 +51,16 @@ pub(crate) struct Upload {
     /// Unix seconds until which they are given.
     pub(crate) expires: u64,
 }
+satchel_json::read!(Upload {
+    work,
+    version,
+    size,
+    part_size,
+    parts,
+    creator,
+    expires,
+    ..
+});
 
 /// Where the packed file of a version lies in the bucket.
 pub(crate) fn object_key(work: &WorkId, version: u32) -> String {

@@ -244,14 +244,14 @@ mod tests {
             "url": format!("https://satchel.example/f/{WORK}/2.satchel"),
         });
         let draft = state == "draft";
-        serde_json::from_value(serde_json::json!({
+        let record = serde_json::json!({
             "work": WORK, "state": state, "creator": {"kty": "OKP", "crv": "Ed25519", "x": digest},
             "title": title, "media_type": "audio/mpeg",
             "terms": {"pay_more": false, "usd_micros": 250_000, "use": "download"},
             "terms_digest": digest, "version": if draft { 0 } else { 2 },
             "versions": if draft { vec![] } else { vec![version] }, "ledger": "live",
-        }))
-        .unwrap()
+        });
+        satchel_json::from_slice(record.to_string().as_bytes()).unwrap()
     }
 
     fn html(view: View, state: &str, title: &str) -> String {
