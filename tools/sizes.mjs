@@ -5,10 +5,10 @@ import { gzipSync } from 'node:zlib';
 import { Told, inRoot, isMain, main } from './proc.mjs';
 import { WORKERS } from './workers.mjs';
 
-const WASM_BYTES = 160 * 1024;
-// Workers with many typed documents; docs/adr/0008. A budget may only be lowered.
 const KIB = 1024;
-const WASM_BYTES_OF = { upload: 200 * KIB, stream: 190 * KIB, purchase: 260 * KIB, ledger: 290 * KIB };
+const WASM_BYTES = 160 * KIB;
+// Signs by itself; a budget may only be lowered (docs/adr/0008).
+const WASM_BYTES_OF = { upload: 200 * KIB };
 const WIDGET_BYTES = 4096;
 
 const gzipBytes = (path) => gzipSync(readFileSync(path), { level: 9 }).length;

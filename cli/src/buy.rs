@@ -3,7 +3,10 @@
 
 use std::{thread, time::Duration};
 
-use satchel_crypto::b64;
+use satchel_crypto::{
+    b64,
+    ed25519::{Software, at_once},
+};
 use satchel_domain::{
     id::{OrderId, WorkId},
     terms::Use,
@@ -329,7 +332,9 @@ impl<'a> Buyer<'a> {
         };
         let jwks = self.issuer.jwks()?;
         let issuer = self.issuer.origin().as_str();
-        let receipt: Receipt = receipt::verify(token, issuer, &jwks).map_err(|_| other())?;
+        let receipt: Receipt = at_once(receipt::verify(&Software, token, issuer, &jwks))
+            .ok_or_else(other)?
+            .map_err(|_| other())?;
         let manifest = self.satchel.manifest();
         let fits = receipt.work.as_str() == manifest.work.as_str()
             && receipt.cnf.jkt == self.wallet.device_jkt()?

@@ -10,7 +10,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use satchel_crypto::{Key32, b64, ed25519::SigningKey, sha256};
+use satchel_crypto::{
+    Key32, b64,
+    ed25519::{SigningKey, Software, at_once},
+    sha256,
+};
 use satchel_domain::{
     ledger::LedgerId,
     money::Msat,
@@ -181,7 +185,10 @@ impl State {
                 now_s: now_s(),
             };
             let sent = headers.get("dpop").map_or("", String::as_str);
-            proof::verify(sent, &expected).expect("a good proof").key
+            at_once(proof::verify(&Software, sent, &expected))
+                .unwrap()
+                .expect("a good proof")
+                .key
         };
         match (method, path) {
             ("GET", "/.well-known/jwks.json") => {
@@ -216,13 +223,27 @@ impl State {
             }
             ("POST", "/v1/operator") => {
                 let key = self.operator.as_ref().unwrap().public();
-                let command = operator::verify(&text("command"), &self.origin, &key, now_s());
+                let command = at_once(operator::verify(
+                    &Software,
+                    &text("command"),
+                    &self.origin,
+                    &key,
+                    now_s(),
+                ))
+                .unwrap();
                 self.commands
                     .push(serde_json::to_value(command.unwrap()).unwrap());
                 Answer::Json(200, json!({"done": true}))
             }
             ("POST", path) if path.ends_with("/delegations") => {
-                let known = delegation::verify(&text("delegation"), &self.origin, now_s()).unwrap();
+                let known = at_once(delegation::verify(
+                    &Software,
+                    &text("delegation"),
+                    &self.origin,
+                    now_s(),
+                ))
+                .unwrap()
+                .unwrap();
                 assert!(path.contains(known.account.as_str()));
                 self.delegated.insert(known.key.key().unwrap().jkt());
                 Answer::Json(

@@ -7,7 +7,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::{
     b64,
-    ed25519::{PublicKey, SigningKey},
+    ed25519::{PublicKey, SigningKey, Verifier},
 };
 
 /// Longest token that is looked at, in bytes.
@@ -42,6 +42,12 @@ impl<'a> Parsed<'a> {
             signature: b64::decode(signature).map_err(|_| NotJws)?,
             signed,
         })
+    }
+
+    /// Whether `key` signed it, says `verifier`.
+    pub async fn verify_by(&self, verifier: &impl Verifier, key: &PublicKey) -> bool {
+        let message = self.signed.as_bytes();
+        verifier.verify(key, message, &self.signature).await
     }
 
     /// Whether `key` signed it.

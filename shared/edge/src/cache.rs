@@ -1,12 +1,12 @@
 //! A small cache in an isolate's memory. Memory may vanish at any time: only for what can be
 //! fetched again.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::BTreeMap};
 
 /// Values that are good for a while, at most `capacity` of them.
 #[derive(Debug)]
 pub struct TtlCache<V> {
-    entries: RefCell<HashMap<String, (u64, V)>>,
+    entries: RefCell<BTreeMap<String, (u64, V)>>,
     life_ms: u64,
     capacity: usize,
 }
@@ -16,7 +16,7 @@ impl<V: Clone> TtlCache<V> {
     #[must_use]
     pub fn new(life_ms: u64, capacity: usize) -> Self {
         Self {
-            entries: RefCell::new(HashMap::new()),
+            entries: RefCell::new(BTreeMap::new()),
             life_ms,
             capacity,
         }

@@ -8,7 +8,7 @@ use satchel_wire::{
 };
 use worker::{Request, Response};
 
-use crate::{clock, respond};
+use crate::{clock, platform::Platform, respond};
 
 /// Largest request body, bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -155,7 +155,8 @@ impl Call {
 
     /// The body, at most [`MAX_BODY_BYTES`].
     pub async fn body(&mut self) -> Result<Vec<u8>> {
-        let too_large = || ApiError::from(ErrorCode::BodyTooLarge).with("limit", MAX_BODY_BYTES);
+        let too_large =
+            || ApiError::from(ErrorCode::BodyTooLarge).with("limit", MAX_BODY_BYTES as u64);
         let announced = self
             .header("content-length")
             .and_then(|n| n.parse::<usize>().ok());
@@ -197,7 +198,7 @@ impl Call {
 
     /// Verifies the `DPoP` header of this request: made for this method and path at `issuer`, and
     /// for `token` if there is one.
-    pub fn proof(&self, issuer: &str, token: Option<&str>) -> Result<Proven> {
+    pub async fn proof(&self, issuer: &str, token: Option<&str>) -> Result<Proven> {
         let proof = self.header("dpop").ok_or(ErrorCode::ProofRequired)?;
         let url = format!("{issuer}{}", self.path);
         let expected = Expected {
@@ -206,6 +207,6 @@ impl Call {
             token,
             now_s: clock::now_s(),
         };
-        proof::verify(&proof, &expected)
+        proof::verify(&Platform, &proof, &expected).await
     }
 }

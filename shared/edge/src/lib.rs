@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod clock;
+mod platform;
 mod remote;
 mod respond;
 mod security;
@@ -15,6 +16,7 @@ mod sql;
 pub use cache::TtlCache;
 pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
+pub use platform::Platform;
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{created, html, json, json_cached, json_tagged, problem, redirect, text};
 pub use security::{PageKind, page_headers};
@@ -31,10 +33,11 @@ pub fn internal(error: impl std::fmt::Display) -> ApiError {
     ErrorCode::Internal.into()
 }
 
-/// A line in the log, as JSON. `error` never names a key, a title or an address.
-fn log(level: &str, what: &str, error: &dyn std::fmt::Display) {
-    worker::console_error!(
-        "{}",
-        serde_json::json!({ "level": level, what: error.to_string() })
-    );
+/// A line of JSON in the log: `what` and an error, which never names a key, a title or an address.
+pub fn log(level: &str, what: &str, error: &dyn std::fmt::Display) {
+    let line = satchel_json::Value::Object(vec![
+        ("level".into(), level.into()),
+        (what.into(), error.to_string().into()),
+    ]);
+    worker::console_error!("{}", serde_json::to_string(&line).unwrap_or_default());
 }

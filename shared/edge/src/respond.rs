@@ -1,6 +1,7 @@
 //! Answers. Nothing here can fail in a way that leaves a client without one.
 
 use satchel_crypto::{b64, sha256};
+use satchel_json::Value;
 use satchel_wire::{ApiError, ErrorCode, Result};
 use serde::Serialize;
 use worker::{Headers, Response, ResponseBuilder};
@@ -124,7 +125,10 @@ pub fn problem(error: &ApiError) -> Response {
     let problem = error.problem();
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let retry = error.retry_after_s.map(|s| s.to_string());
-    let allow = error.extra.get("allow").and_then(|value| value.as_str());
+    let allow = match error.member("allow") {
+        Some(Value::Text(methods)) => Some(&**methods),
+        _ => None,
+    };
     let mut headers = vec![
         ("content-type", "application/problem+json"),
         ("cache-control", "no-store"),

@@ -102,7 +102,7 @@ impl<'a> Object<'a> {
     /// Takes a member out, if it is there.
     pub fn take(&mut self, name: &str) -> Option<Value<'a>> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.swap_remove(at).1)
+        Some(self.0.remove(at).1)
     }
 
     /// Reads a member.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{
-    Deserialize,
+    Deserialize, Serialize, Serializer,
     de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor},
 };
 
@@ -49,22 +49,62 @@ impl<'a> Value<'a> {
     }
 }
 
-/// For what is passed on unread.
-impl From<Value<'_>> for serde_json::Value {
-    fn from(value: Value<'_>) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Bool(value) => Self::Bool(value),
-            Value::Unsigned(value) => value.into(),
-            Value::Negative(value) => value.into(),
-            Value::Text(text) => Self::String(text.into_owned()),
-            Value::List(items) => Self::Array(items.into_iter().map(Self::from).collect()),
-            Value::Object(members) => Self::Object(
+impl Value<'_> {
+    /// The same, borrowing from nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Unsigned(value) => Value::Unsigned(value),
+            Self::Negative(value) => Value::Negative(value),
+            Self::Text(text) => Value::Text(owned(text)),
+            Self::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Self::Object(members) => Value::Object(
                 members
                     .into_iter()
-                    .map(|(name, value)| (name.into_owned(), value.into()))
+                    .map(|(name, value)| (owned(name), value.into_owned()))
                     .collect(),
             ),
+        }
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(value: u64) -> Self {
+        Self::Unsigned(value)
+    }
+}
+
+impl From<Option<u64>> for Value<'_> {
+    fn from(value: Option<u64>) -> Self {
+        value.map_or(Self::Null, Self::Unsigned)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(value))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(value: String) -> Self {
+        Self::Text(Cow::Owned(value))
+    }
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => to.serialize_unit(),
+            Self::Bool(value) => to.serialize_bool(*value),
+            Self::Unsigned(value) => to.serialize_u64(*value),
+            Self::Negative(value) => to.serialize_i64(*value),
+            Self::Text(text) => to.serialize_str(text),
+            Self::List(items) => to.collect_seq(items),
+            Self::Object(members) => to.collect_map(members.iter().map(|(name, v)| (name, v))),
         }
     }
 }

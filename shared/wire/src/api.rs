@@ -320,6 +320,11 @@ shapes! {
         /// The operator's share, hundredths of a percent.
         fee_bps: u64,
     }
+    /// It is up.
+    Health {
+        /// Always true.
+        ok: bool,
+    }
     /// Done.
     Done {
         /// Always true.

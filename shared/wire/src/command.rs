@@ -1,6 +1,6 @@
 //! What a creator's key signs about a work.
 
-use satchel_crypto::{Key32, b32, b64, hash::sha256_parts};
+use satchel_crypto::{Key32, b32, b64, ed25519::Verifier, hash::sha256_parts};
 use satchel_domain::{
     id::{AccountId, WorkId},
     terms::Terms,
@@ -168,13 +168,18 @@ pub fn work_id(creator: &satchel_crypto::ed25519::PublicKey, nonce: &[u8; 16]) -
 
 #[expect(private_bounds, reason = "the kinds of commands are closed")]
 /// Verifies a command: signed by the creator whose key makes the work's id, for us, in time.
-pub fn verify<T: FromJson + Kind>(token: &str, issuer: &str, now_s: u64) -> Result<Command<T>> {
+pub async fn verify<T: FromJson + Kind>(
+    verifier: &impl Verifier,
+    token: &str,
+    issuer: &str,
+    now_s: u64,
+) -> Result<Command<T>> {
     let unverified = jose::read::<Command<T>>(token, TYP, Names::Kid)?;
     let creator = unverified.claims.creator.key()?;
     if unverified.header.kid.as_deref() != Some(creator.jkt().as_str()) {
         return Err(ErrorCode::BadSignature.into());
     }
-    let command = unverified.verify(&creator)?;
+    let command = unverified.verify(verifier, &creator).await?;
     jose::check_audience(&command.aud, issuer)?;
     jose::check_life(command.iat, command.exp, now_s)?;
     let nonce = b64::decode_array::<16>(&command.work_nonce)
@@ -212,7 +217,7 @@ pub fn check_text(title: &str, media_type: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use satchel_crypto::ed25519::SigningKey;
+    use satchel_crypto::ed25519::{SigningKey, Software, at_once};
     use serde_json::{Value, json};
 
     const ISSUER: &str = "https://issuer";
@@ -233,7 +238,7 @@ mod tests {
     fn verified(claims: &Value, key: &SigningKey) -> Result<Command<Upload>> {
         let kid = key.public().jkt();
         let token = jose::sign(key, TYP, Some(&kid), None, claims).unwrap();
-        verify::<Upload>(&token, ISSUER, 1_000)
+        at_once(verify::<Upload>(&Software, &token, ISSUER, 1_000)).unwrap()
     }
 
     #[test]

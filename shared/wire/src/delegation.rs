@@ -1,5 +1,6 @@
 //! Delegations: the root key lets another key act for its account.
 
+use satchel_crypto::ed25519::Verifier;
 use satchel_domain::{id::AccountId, ledger, money::Msat};
 use serde::Serialize;
 
@@ -57,10 +58,15 @@ satchel_json::read!(Delegation {
 });
 
 /// Verifies a delegation: signed by the key whose thumbprint is the account.
-pub fn verify(token: &str, issuer: &str, now_s: u64) -> Result<Delegation> {
+pub async fn verify(
+    verifier: &impl Verifier,
+    token: &str,
+    issuer: &str,
+    now_s: u64,
+) -> Result<Delegation> {
     let unverified = jose::read::<Delegation>(token, TYP, Names::Nobody)?;
     let root = unverified.claims.root.key()?;
-    let claims = unverified.verify(&root)?;
+    let claims = unverified.verify(verifier, &root).await?;
     jose::check_audience(&claims.aud, issuer)?;
     if claims.account.as_str() != root.jkt() {
         return Err(ApiError::new(

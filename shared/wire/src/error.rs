@@ -1,9 +1,10 @@
 //! Errors as the outside sees them: RFC 9457 problem details with a stable `code`.
 
+use std::borrow::Cow;
+
 use satchel_domain::{ledger::Reject, money::OutOfRange, work::WorkState};
-use satchel_json::{Error, FromJson, Object};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use satchel_json::{Error, FromJson, Object, Value};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// A result whose error can be answered to a client.
 pub type Result<T> = std::result::Result<T, ApiError>;
@@ -90,6 +91,9 @@ codes! {
     Unavailable = "unavailable", 503, "A part of the service is not answering.", "Try again; nothing was lost.";
 }
 
+/// Members that belong to one code only.
+pub type Members = Vec<(Cow<'static, str>, Value<'static>)>;
+
 /// An error on its way to a client: a code and what helps to understand it. Never a secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiError {
@@ -100,7 +104,7 @@ pub struct ApiError {
     /// Seconds after which to try again.
     pub retry_after_s: Option<u64>,
     /// Further members of the problem document.
-    pub extra: Map<String, Value>,
+    pub extra: Members,
 }
 
 impl ApiError {
@@ -114,9 +118,18 @@ impl ApiError {
 
     /// With one more member.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Value<'static>>) -> Self {
+        self.extra.push((name.into(), value.into()));
         self
+    }
+
+    /// A further member.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Value<'static>> {
+        let mut members = self.extra.iter();
+        members
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value)
     }
 
     /// With a time to wait.
@@ -148,15 +161,13 @@ impl From<ErrorCode> for ApiError {
             code,
             detail: None,
             retry_after_s: None,
-            extra: Map::new(),
+            extra: Vec::new(),
         }
     }
 }
 
 /// `application/problem+json` (RFC 9457).
-// Through a map rather than `flatten`, whose buffering is 10 KB of every worker.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(into = "Map<String, Value>")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     /// `urn:satchel:problem:CODE`.
     pub kind: String,
@@ -173,28 +184,33 @@ pub struct Problem {
     /// Seconds to wait.
     pub retry_after_s: Option<u64>,
     /// Members of this code.
-    pub extra: Map<String, Value>,
+    pub extra: Members,
 }
 
-impl From<Problem> for Map<String, Value> {
-    fn from(problem: Problem) -> Self {
-        let mut members = problem.extra;
-        let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        put("type", problem.kind.into());
-        put("title", problem.title.into());
-        put("status", problem.status.into());
-        put("code", problem.code.into());
-        problem.detail.map(|detail| put("detail", detail.into()));
-        problem.next.map(|next| put("next", next.into()));
-        problem
-            .retry_after_s
-            .map(|seconds| put("retry_after_s", seconds.into()));
-        members
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(None)?;
+        map.serialize_entry("type", &self.kind)?;
+        map.serialize_entry("title", &self.title)?;
+        map.serialize_entry("status", &self.status)?;
+        map.serialize_entry("code", &self.code)?;
+        for (name, text) in [("detail", &self.detail), ("next", &self.next)] {
+            if let Some(text) = text {
+                map.serialize_entry(name, text)?;
+            }
+        }
+        if let Some(seconds) = self.retry_after_s {
+            map.serialize_entry("retry_after_s", &seconds)?;
+        }
+        for (name, value) in &self.extra {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
     }
 }
 
 impl FromJson for Problem {
-    fn from_json(value: satchel_json::Value<'_>) -> std::result::Result<Self, Error> {
+    fn from_json(value: Value<'_>) -> std::result::Result<Self, Error> {
         let mut members = Object::of(value)?;
         Ok(Self {
             kind: members.member("type")?,
@@ -204,9 +220,9 @@ impl FromJson for Problem {
             detail: members.member("detail")?,
             next: members.member("next")?,
             retry_after_s: members.member("retry_after_s")?,
-            extra: match members.into_value().into() {
+            extra: match members.into_value().into_owned() {
                 Value::Object(extra) => extra,
-                _ => Map::new(),
+                _ => Vec::new(),
             },
         })
     }

@@ -1,7 +1,7 @@
 //! Signed documents: compact JWS with EdDSA, strict headers, strict payloads.
 
 use satchel_crypto::{
-    ed25519::{PublicKey, SigningKey},
+    ed25519::{PublicKey, SigningKey, Verifier},
     jws::{self, Parsed},
 };
 use satchel_json::{self as json, FromJson};
@@ -129,8 +129,8 @@ impl<T> Unverified<'_, T> {
     }
 
     /// Believes the payload if `key` signed it.
-    pub fn verify(self, key: &PublicKey) -> Result<T> {
-        if self.parsed.verify(key) {
+    pub async fn verify(self, verifier: &impl Verifier, key: &PublicKey) -> Result<T> {
+        if self.parsed.verify_by(verifier, key).await {
             Ok(self.claims)
         } else {
             Err(ErrorCode::BadSignature.into())

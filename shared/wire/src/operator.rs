@@ -1,6 +1,6 @@
 //! What the operator's key signs.
 
-use satchel_crypto::ed25519::PublicKey;
+use satchel_crypto::ed25519::{PublicKey, Verifier};
 use satchel_domain::id::WorkId;
 use satchel_json::{self as json, FromJson, Object, Value};
 use serde::Serialize;
@@ -87,8 +87,16 @@ impl FromJson for Operator {
 }
 
 /// Verifies a command of the operator.
-pub fn verify(token: &str, issuer: &str, key: &PublicKey, now_s: u64) -> Result<Operator> {
-    let command = jose::read::<Operator>(token, TYP, Names::Nobody)?.verify(key)?;
+pub async fn verify(
+    verifier: &impl Verifier,
+    token: &str,
+    issuer: &str,
+    key: &PublicKey,
+    now_s: u64,
+) -> Result<Operator> {
+    let command = jose::read::<Operator>(token, TYP, Names::Nobody)?
+        .verify(verifier, key)
+        .await?;
     let (aud, iat, exp) = match &command {
         Operator::SetRate(c) => (&c.aud, c.iat, c.exp),
         Operator::TakeDown(c) | Operator::Reinstate(c) => (&c.aud, c.iat, c.exp),

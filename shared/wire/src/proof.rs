@@ -1,6 +1,10 @@
 //! Proof of possession (RFC 9449, DPoP): who sends a request holds the key it speaks of.
 
-use satchel_crypto::{b64, ed25519::SigningKey, sha256};
+use satchel_crypto::{
+    b64,
+    ed25519::{SigningKey, Verifier},
+    sha256,
+};
 use satchel_domain::id::Thumbprint;
 use serde::Serialize;
 
@@ -53,7 +57,11 @@ pub struct Proven {
 }
 
 /// Verifies a proof and says whose it is. Whether that key may act is the caller's question.
-pub fn verify(proof: &str, expected: &Expected<'_>) -> Result<Proven> {
+pub async fn verify(
+    verifier: &impl Verifier,
+    proof: &str,
+    expected: &Expected<'_>,
+) -> Result<Proven> {
     let invalid = |what: &str| ApiError::new(ErrorCode::ProofInvalid, what);
     let unverified = jose::read::<Claims>(proof, TYP, Names::Jwk)
         .map_err(|_| invalid("the proof is not of the documented shape"))?;
@@ -64,7 +72,8 @@ pub fn verify(proof: &str, expected: &Expected<'_>) -> Result<Proven> {
         .ok_or_else(|| invalid("no key"))?;
     let key = jwk.key().map_err(|_| invalid("the key is not Ed25519"))?;
     let claims = unverified
-        .verify(&key)
+        .verify(verifier, &key)
+        .await
         .map_err(|_| invalid("the signature does not verify"))?;
     if claims.htm != expected.method || claims.htu != expected.url {
         return Err(invalid("made for another request"));
@@ -110,7 +119,14 @@ pub fn sign(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use satchel_crypto::Key32;
+    use satchel_crypto::{
+        Key32,
+        ed25519::{Software, at_once},
+    };
+
+    fn verified(proof: &str, expected: &Expected<'_>) -> Result<Proven> {
+        at_once(verify(&Software, proof, expected)).unwrap()
+    }
 
     fn key(n: u8) -> SigningKey {
         SigningKey::from_seed(&Key32::from_bytes([n; 32]))
@@ -127,7 +143,7 @@ mod tests {
             now_s: 1_000,
         };
         assert_eq!(
-            verify(&good, &expected).unwrap().key.as_str(),
+            verified(&good, &expected).unwrap().key.as_str(),
             key(1).public().jkt()
         );
         for wrong in [
@@ -157,13 +173,13 @@ mod tests {
             },
         ] {
             assert_eq!(
-                verify(&good, &wrong).unwrap_err().code,
+                verified(&good, &wrong).unwrap_err().code,
                 ErrorCode::ProofInvalid
             );
         }
         for nonsense in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
             assert_eq!(
-                verify(nonsense, &expected).unwrap_err().code,
+                verified(nonsense, &expected).unwrap_err().code,
                 ErrorCode::ProofInvalid
             );
         }

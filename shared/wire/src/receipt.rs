@@ -2,7 +2,7 @@
 
 use satchel_crypto::{
     b32,
-    ed25519::{PublicKey, SigningKey},
+    ed25519::{PublicKey, SigningKey, Verifier},
     hash::sha256_parts,
 };
 use satchel_domain::{
@@ -115,7 +115,12 @@ impl Receipt {
 }
 
 /// Verifies a receipt with the issuer's published keys; never says which check failed.
-pub fn verify(token: &str, issuer: &str, jwks: &Jwks) -> Result<Receipt> {
+pub async fn verify(
+    verifier: &impl Verifier,
+    token: &str,
+    issuer: &str,
+    jwks: &Jwks,
+) -> Result<Receipt> {
     let invalid = || ErrorCode::ReceiptInvalid;
     let unverified = jose::read::<Receipt>(token, TYP, Names::Kid).map_err(|_| invalid())?;
     let kid = unverified.header.kid.clone().ok_or_else(invalid)?;
@@ -125,7 +130,10 @@ pub fn verify(token: &str, issuer: &str, jwks: &Jwks) -> Result<Receipt> {
         .find(|key| key.kid == kid)
         .ok_or_else(invalid)?;
     let key: PublicKey = key.jwk().key().map_err(|_| invalid())?;
-    let receipt = unverified.verify(&key).map_err(|_| invalid())?;
+    let receipt = unverified
+        .verify(verifier, &key)
+        .await
+        .map_err(|_| invalid())?;
     let named = receipt.iss == issuer && receipt.aud == issuer && receipt.sub == receipt.cnf.jkt;
     if !named || !is_handle(&receipt.handle) {
         return Err(invalid().into());

@@ -1,7 +1,7 @@
 //! What the gateway answers itself.
 
 use satchel_edge::{self as edge, Call, PageKind, Response};
-use satchel_wire::{ErrorCode, Result};
+use satchel_wire::{ErrorCode, Result, api::Health};
 
 use crate::routes::Destination;
 
@@ -29,7 +29,7 @@ const NOT_FOUND: &str = "<!doctype html>
 /// Answers from here, where no other worker and no file does.
 pub(crate) fn own(call: &Call, destination: Destination) -> Result<Response> {
     match destination {
-        Destination::Health => edge::json(&serde_json::json!({ "ok": true })),
+        Destination::Health => edge::json(&Health { ok: true }),
         Destination::Redirect(to) => Ok(edge::redirect(&to)),
         Destination::NotFound { api: false } => Ok(not_found()),
         Destination::WrongMethod => Err(call.refuse(&["GET", "HEAD"])),

@@ -12,8 +12,8 @@ use satchel_domain::{
     money::Msat,
 };
 use satchel_edge::{
-    Call, Settings, Tables, Value, Write, internal, json, now_ms, now_s, object, random, rearm,
-    serve_object,
+    Call, Platform, Settings, Tables, Value, Write, internal, json, log, now_ms, now_s, object,
+    random, rearm, serve_object,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -95,10 +95,8 @@ impl DurableObject for Account {
             let wait = RETRY_MS
                 .saturating_mul(1 << failures.min(6))
                 .min(MAX_RETRY_MS);
-            worker::console_warn!(
-                "{}",
-                serde_json::json!({ "level": "warn", "delivery": error.code.as_str(), "wait_ms": wait })
-            );
+            let told = format!("{}, again in {wait} ms", error.code.as_str());
+            log("warn", "delivery", &told);
             let at = now_ms().saturating_add(wait).saturating_add(jitter);
             if let Err(error) = rearm(&self.state, at).await {
                 // Throwing makes the runtime itself try again.
@@ -206,7 +204,7 @@ impl Account {
         let signer = unverified.header.kid.clone().unwrap_or_default();
         let public = self.store.signer_key(&signer)?;
         let order = match public {
-            Some(key) => unverified.verify(&key)?,
+            Some(key) => unverified.verify(&Platform, &key).await?,
             // Nobody delegated this key: there is nothing to verify it with.
             None => return Err(ErrorCode::WrongKey.into()),
         };

@@ -9,8 +9,8 @@ use satchel_domain::{
     work::WorkState,
 };
 use satchel_edge::{
-    Call, Env, Remote, Response, Settings, TtlCache, internal, json, json_cached, now_ms, now_s,
-    object,
+    Call, Env, Platform, Remote, Response, Settings, TtlCache, internal, json, json_cached, now_ms,
+    now_s, object,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -96,7 +96,7 @@ pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
     let settings = Settings::of(env);
     let body: CommandIn = call.json().await?;
     let key = settings.public_key("OPERATOR_KEY")?;
-    match operator::verify(&body.command, &settings.issuer()?, &key, now_s())? {
+    match operator::verify(&Platform, &body.command, &settings.issuer()?, &key, now_s()).await? {
         Operator::SetRate(SetRate {
             usd_micros_per_btc,
             time,
@@ -167,7 +167,13 @@ pub(crate) async fn rate(env: &Env) -> Result<Response> {
 pub(crate) async fn delegate(mut call: Call, env: &Env, account: &str) -> Result<Response> {
     let account = account_id(account)?;
     let body: DelegationIn = call.json().await?;
-    let delegation = delegation::verify(&body.delegation, &Settings::of(env).issuer()?, now_s())?;
+    let delegation = delegation::verify(
+        &Platform,
+        &body.delegation,
+        &Settings::of(env).issuer()?,
+        now_s(),
+    )
+    .await?;
     if delegation.account != account {
         return Err(ApiError::new(
             ErrorCode::WrongKey,
@@ -182,7 +188,7 @@ pub(crate) async fn delegate(mut call: Call, env: &Env, account: &str) -> Result
 /// `GET /v1/accounts/{account}`.
 pub(crate) async fn account(call: &Call, env: &Env, account: &str) -> Result<Response> {
     let account = account_id(account)?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
     let seen: Seen = account_object(env, account.as_str())?
         .get(&format!("/account/{}", proven.key))
         .await?;
@@ -224,7 +230,7 @@ fn slots(env: &Env) -> Result<u64> {
 /// `GET /v1/accounts/{account}/purchases?after=`.
 pub(crate) async fn purchases(call: &Call, env: &Env, account: &str) -> Result<Response> {
     let account = account_id(account)?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
     let after: u64 = match call.query("after") {
         None => u64::MAX >> 11,
         Some(text) => text
@@ -243,7 +249,7 @@ pub(crate) async fn test_money(mut call: Call, env: &Env, account: &str) -> Resu
         return Err(ErrorCode::NotFound.into());
     }
     let account = account_id(account)?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
     let body: TestMoneyIn = call.json().await?;
     if body.msat.get() == 0 || body.msat.get() > book::MAX_TEST_MONEY {
         return Err(ApiError::new(

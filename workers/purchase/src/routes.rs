@@ -3,7 +3,8 @@
 use satchel_crypto::ed25519::SigningKey;
 use satchel_domain::{id::OrderId, terms::Use, work::WorkState};
 use satchel_edge::{
-    Call, Env, Response, Settings, internal, json, json_cached, now_s, object, random, service,
+    Call, Env, Platform, Response, Settings, internal, json, json_cached, now_s, object, random,
+    service,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -102,7 +103,7 @@ pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
 pub(crate) async fn pick_up(call: &Call, env: &Env, order: &str) -> Result<Response> {
     let order = OrderId::parse(order)
         .map_err(|_| ApiError::new(ErrorCode::Malformed, "not an order id"))?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None)?;
+    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
     let found: OrderFound = object(env, "PICKUP", order.as_str())?.get("/").await?;
     let Some(transfer) = found.transfer else {
         return json(&OrderSeen {
@@ -124,7 +125,7 @@ pub(crate) async fn intake(mut call: Call, env: &Env) -> Result<Response> {
     let settings = Settings::of(env);
     let issuer = settings.issuer()?;
     let body: CommandIn = call.json().await?;
-    let command = command::verify::<Intake>(&body.command, &issuer, now_s())?;
+    let command = command::verify::<Intake>(&Platform, &body.command, &issuer, now_s()).await?;
     let wrapping = Wrapping {
         content: &settings.keyring("WRAPPING_KEYS")?,
         stream: &settings.keyring("STREAM_WRAPPING_KEYS")?,
@@ -163,8 +164,8 @@ pub(crate) async fn key(mut call: Call, env: &Env) -> Result<Response> {
     let settings = Settings::of(env);
     let issuer = settings.issuer()?;
     let token = call.token()?;
-    let receipt = receipt::verify(&token, &issuer, &published(env)?)?;
-    let proven = call.proof(&issuer, Some(&token))?;
+    let receipt = receipt::verify(&Platform, &token, &issuer, &published(env)?).await?;
+    let proven = call.proof(&issuer, Some(&token)).await?;
     if proven.key != receipt.cnf.jkt {
         return Err(ErrorCode::WrongKey.into());
     }

@@ -40,12 +40,12 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
     match route {
         Route::Open => {
             let (receipt, handle) = receipts::verify(&here, &token).await?;
-            let proven = call.proof(here.issuer(), Some(&token))?;
+            let proven = call.proof(here.issuer(), Some(&token)).await?;
             created(&sessions::open(&here, &receipt, &handle, proven).await?)
         }
         Route::Window(session, window) => {
             let (capability, handle) = sessions::capability(&here, &token, &session)?;
-            let proven = call.proof(here.issuer(), Some(&token))?;
+            let proven = call.proof(here.issuer(), Some(&token)).await?;
             json(&sessions::window(&here, capability, &handle, proven, window).await?)
         }
     }

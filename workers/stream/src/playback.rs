@@ -9,9 +9,9 @@ use satchel_domain::{
     allowance::Allowance,
     id::{SessionId, Thumbprint, WorkId},
 };
+use satchel_json::Value;
 use satchel_wire::{ApiError, ErrorCode, Result};
 use serde::Serialize;
-use serde_json::Map;
 
 /// Sessions of a purchase at the same time.
 pub(crate) const MAX_SESSIONS: usize = 3;
@@ -230,10 +230,10 @@ fn too_early(allowance: &Allowance) -> ApiError {
         .unwrap_or_default()
         .div_ceil(1000)
         .max(1);
-    let members = Map::from_iter([
-        ("released".to_owned(), allowance.released.into()),
-        ("limit".to_owned(), allowance.limit.into()),
-        ("next_at_ms".to_owned(), allowance.next_at_ms.into()),
+    let members = Value::Object(vec![
+        ("released".into(), allowance.released.into()),
+        ("limit".into(), allowance.limit.into()),
+        ("next_at_ms".into(), allowance.next_at_ms.into()),
     ]);
     ApiError::from(ErrorCode::WindowLimit)
         .retry_after(wait_s)
@@ -336,6 +336,8 @@ impl Seen {
 mod tests {
     use satchel_crypto::{b32, b64, sha256};
 
+    use satchel_json::FromJson as _;
+
     use super::*;
 
     const T: u64 = 1_800_000_000_000;
@@ -426,8 +428,8 @@ mod tests {
         let error = object.ask(1, 3, T + 700).unwrap_err();
         assert_eq!(error.code, ErrorCode::WindowLimit);
         assert_eq!(error.retry_after_s, Some(5));
-        let told = error.extra["allowance"].to_string();
-        let told: Allowance = satchel_json::from_slice(told.as_bytes()).unwrap();
+        let told = error.member("allowance").unwrap().clone();
+        let told = Allowance::from_json(told).unwrap();
         assert_eq!(told, Allowance::at(700, WINDOW_MS, 3));
         assert_eq!(told.next_at_ms, Some(4_300));
         assert_eq!(released(object.ask(1, 3, T + 5_000)), 4);

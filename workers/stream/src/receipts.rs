@@ -2,6 +2,7 @@
 //!
 //! This worker holds no receipt key; it reads the issuer's public ones, which `purchase` publishes.
 
+use satchel_edge::Platform;
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     jose::{self, Names},
@@ -74,7 +75,7 @@ pub(crate) async fn verify(world: &impl World, token: &str) -> Result<(Receipt, 
         world.remember_keys(keys.clone());
         keys
     };
-    let receipt = receipt::verify(token, world.issuer(), &keys.jwks)?;
+    let receipt = receipt::verify(&Platform, token, world.issuer(), &keys.jwks).await?;
     let handle = Handle::parse(&receipt.handle).ok_or_else(invalid)?;
     Ok((receipt, handle))
 }

@@ -70,7 +70,7 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
         }
         Route::Sign(upload) => {
             let request = call.json().await?;
-            let proven = call.proof(here.issuer(), None)?;
+            let proven = call.proof(here.issuer(), None).await?;
             json(&uploads::sign(&here, &upload, &proven.key, &request).await?)
         }
     }

@@ -5,6 +5,7 @@ use satchel_domain::{
     id::{Thumbprint, UploadId, WorkId},
     work::WorkState,
 };
+use satchel_edge::Platform;
 use satchel_format::header;
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -70,7 +71,7 @@ pub(crate) fn object_key(work: &WorkId, version: u32) -> String {
 /// `POST /v1/uploads`.
 pub(crate) async fn begin(world: &impl World, token: &str) -> Result<UploadOut> {
     let now = world.now_s();
-    let command = command::verify::<command::Upload>(token, world.issuer(), now)?;
+    let command = command::verify::<command::Upload>(&Platform, token, world.issuer(), now).await?;
     let upload = Upload::plan(&command, world.max_packed_bytes()?, now)?;
     let snapshot = world.snapshot(&command.work).await?;
     check_creator(&snapshot.record, &command.creator)?;

@@ -5,7 +5,7 @@ use satchel_domain::{
     id::{Digest, Thumbprint, WorkId},
     terms::{Terms, Use},
 };
-use satchel_edge::Piece;
+use satchel_edge::{Piece, Platform};
 use satchel_format::{FormatError, Layout, Manifest, SignedManifest, header, manifest};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -18,7 +18,8 @@ use crate::{uploads::object_key, world::World};
 
 /// `POST /v1/works`.
 pub(crate) async fn register(world: &impl World, token: &str) -> Result<Registered> {
-    let command = command::verify::<Register>(token, world.issuer(), world.now_s())?;
+    let command =
+        command::verify::<Register>(&Platform, token, world.issuer(), world.now_s()).await?;
     let Register {
         title,
         media_type,
@@ -44,7 +45,8 @@ pub(crate) async fn record(world: &impl World, work: &WorkId) -> Result<Record> 
 
 /// `POST /v1/works/{work}/publish`. The ledger refuses where the key was not taken in.
 pub(crate) async fn publish(world: &impl World, work: &WorkId, token: &str) -> Result<Record> {
-    let command = command::verify::<Publish>(token, world.issuer(), world.now_s())?;
+    let command =
+        command::verify::<Publish>(&Platform, token, world.issuer(), world.now_s()).await?;
     if command.work != *work {
         return Err(malformed("the command is for another work"));
     }

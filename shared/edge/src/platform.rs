@@ -1,0 +1,51 @@
+//! Cryptography of the runtime: Ed25519 by WebCrypto costs half of what compiled code does, and
+//! none of a worker's size (docs/adr/0008).
+
+use satchel_crypto::ed25519::{PublicKey, Verifier};
+
+/// Verifies signatures by WebCrypto; natively, where tests run, by RustCrypto.
+#[derive(Debug, Clone, Copy)]
+pub struct Platform;
+
+#[cfg(target_family = "wasm")]
+mod web {
+    use js_sys::Uint8Array;
+    use wasm_bindgen::prelude::wasm_bindgen;
+
+    // One function rather than two imported ones: each call from wasm is a crossing.
+    #[wasm_bindgen(inline_js = r#"
+export async function verifyEd25519(key, message, signature) {
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]);
+    return await crypto.subtle.verify("Ed25519", imported, signature, message);
+  } catch {
+    return false; // The bytes are no key or no signature.
+  }
+}
+"#)]
+    extern "C" {
+        #[wasm_bindgen(js_name = verifyEd25519)]
+        pub(super) async fn verify(
+            key: Uint8Array,
+            message: Uint8Array,
+            signature: Uint8Array,
+        ) -> wasm_bindgen::JsValue;
+    }
+}
+
+#[cfg(target_family = "wasm")]
+impl Verifier for Platform {
+    async fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        // Copies: WebCrypto reads them after wasm's memory may have moved.
+        let copy = |bytes: &[u8]| js_sys::Uint8Array::from(bytes);
+        let (key, message, signature) = (copy(key.as_bytes()), copy(message), copy(signature));
+        web::verify(key, message, signature).await == wasm_bindgen::JsValue::TRUE
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Verifier for Platform {
+    async fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        key.verify(message, signature)
+    }
+}
