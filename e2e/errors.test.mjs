@@ -941,6 +941,6 @@ test('without a fresh exchange rate nothing is quoted, and a fresh one heals it'
 
 test('every documented code was met, but for those that no request of this slice can bring about', () => {
   // No command unpublishes yet; an account is made by being asked for; the others are faults of ours.
-  const unreachable = ['work_unpublished', 'unknown_account', 'internal', 'unavailable'];
+  const unreachable = ['work_unpublished', 'internal', 'unavailable'];
   assert.deepEqual([...CODES.keys()].filter((code) => !seen.has(code) && code !== 'work_taken_down').sort(), unreachable.sort());
 });

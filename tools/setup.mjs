@@ -1,7 +1,8 @@
 // Finds or installs what the other tools need. npm packages came with boot.mjs; everything else
 // goes into a cache outside the checkout. Says plainly what it could not get.
 import './boot.mjs';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CACHE, Told, capture, inRoot, isMain, main, must, step, which } from './proc.mjs';
 
@@ -18,7 +19,7 @@ function pinned(name) {
 }
 
 const CARGO_TOOLS = {
-  'worker-build': { binary: 'worker-build', version: () => pinned('worker'), openssl: true },
+  'worker-build': { binary: 'worker-build', version: () => pinned('worker'), source: withoutTls },
   'wasm-bindgen-cli': { binary: 'wasm-bindgen', version: () => pinned('wasm-bindgen') },
   'cargo-deny': { binary: 'cargo-deny', version: () => CARGO_DENY },
 };
@@ -60,18 +61,6 @@ async function aptInstall(packages, tell) {
   await must('apt-get', args, { tell, ...APT });
 }
 
-// worker-build is linked with OpenSSL for downloads that build.mjs forbids; its headers are needed all the same.
-async function opensslHeaders() {
-  if (process.platform !== 'linux') return;
-  if ((await capture('pkg-config', ['--exists', 'openssl'])).code === 0) return;
-  const packages = ['libssl-dev', 'pkg-config'];
-  if (!canApt()) {
-    const how = `Install them (Debian: apt-get install ${packages.join(' ')}), then run this again.`;
-    throw new Told(`worker-build needs OpenSSL's headers and pkg-config to compile. ${how}`);
-  }
-  await step('OpenSSL headers', (tell) => aptInstall(packages, tell));
-}
-
 // Optimizing them would take longer than all they ever do for us; wasm-bindgen and cargo-deny, which
 // do compute a little, get a little.
 const quickBuild = (crate) => ({
@@ -81,9 +70,41 @@ const quickBuild = (crate) => ({
   CARGO_PROFILE_RELEASE_DEBUG: '0',
 });
 
+/** The published source of a crate, as cargo unpacks it. */
+async function sourceOf(crate, version) {
+  await must('cargo', ['info', `${crate}@${version}`], { cwd: TOOLS });
+  const home = process.env.CARGO_HOME ?? join(homedir(), '.cargo');
+  const registries = join(home, 'registry', 'src');
+  const found = readdirSync(registries).map((name) => join(registries, name, `${crate}-${version}`));
+  const source = found.find(existsSync);
+  if (!source) throw new Told(`cargo did not unpack ${crate} ${version} below ${registries}.`);
+  return source;
+}
+
+/**
+ * worker-build downloads programs through OpenSSL, whose headers only root can install. Ours may
+ * download nothing (build.mjs): with a TLS that has no cryptography it can't, and compiles anywhere.
+ */
+async function withoutTls(crate, version) {
+  const copy = join(TOOLS, 'source', crate);
+  rmSync(copy, { recursive: true, force: true });
+  cpSync(await sourceOf(crate, version), copy, { recursive: true });
+  const manifest = join(copy, 'Cargo.toml');
+  const text = readFileSync(manifest, 'utf8');
+  const ureq = /\[dependencies\.ureq\]\n[^[]*features = \[[^\]]*\]\n/;
+  const asked = ureq.exec(text)?.[0];
+  if (!asked) throw new Told(`${crate} ${version} asks for ureq in another way; see tools/setup.mjs.`);
+  const plain = asked
+    .replace('"native-tls"', '"rustls-no-provider"')
+    .replace('features', 'default-features = false\nfeatures');
+  writeFileSync(manifest, text.replace(asked, plain));
+  return copy;
+}
+
 /** `cargo install` into the cache. A target directory per crate lets an interrupted one go on. */
-function cargoInstall(crate, version, { locked, tell }) {
-  const args = ['install', `${crate}@${version}`, '--root', TOOLS, '--force'];
+function cargoInstall(crate, version, { source, locked, tell }) {
+  const what = source ? ['--path', source] : [`${crate}@${version}`];
+  const args = ['install', ...what, '--root', TOOLS, '--force'];
   args.push('--bin', CARGO_TOOLS[crate].binary, ...(locked ? ['--locked'] : []));
   const env = { ...process.env, ...quickBuild(crate), CARGO_TARGET_DIR: join(TOOLS, 'target', crate) };
   // Our own settings for wasm and the workspace have no business in a tool's build.
@@ -91,19 +112,28 @@ function cargoInstall(crate, version, { locked, tell }) {
   return capture('cargo', args, { onLine: tell, env, cwd: TOOLS });
 }
 
+function notInstalled(crate, version, { out, signal, code }) {
+  const end = signal ?? `exit ${code}`;
+  return new Told(`${out.trim()}\n\nCould not install ${crate} ${version} (${end}).`);
+}
+
 async function cargoTool(crate) {
   const version = toolVersion(crate);
   if (installedVersion(crate) === version) return;
-  if (CARGO_TOOLS[crate].openssl) await opensslHeaders();
   await step(`${crate} ${version}, compiled once into the cache`, async (tell) => {
     mkdirSync(TOOLS, { recursive: true });
+    const source = await CARGO_TOOLS[crate].source?.(crate, version);
+    if (source) {
+      const changed = await cargoInstall(crate, version, { source, tell });
+      if (changed.code === 0) return { note: 'unable to download' };
+      throw notInstalled(crate, version, changed);
+    }
     const locked = await cargoInstall(crate, version, { locked: true, tell });
     if (locked.code === 0) return { note: 'from its lock file' };
     // A registry may no longer offer a version that the tool's own lock file names.
     const loose = await cargoInstall(crate, version, { locked: false, tell });
     if (loose.code === 0) return { note: 'without its lock file, which this registry could not serve' };
-    const end = loose.signal ?? `exit ${loose.code}`;
-    throw new Told(`${loose.out.trim()}\n\nCould not install ${crate} ${version} (${end}).`);
+    throw notInstalled(crate, version, loose);
   });
   rmSync(join(TOOLS, 'target', crate), { recursive: true, force: true });
 }

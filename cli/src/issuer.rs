@@ -165,14 +165,9 @@ impl Issuer {
 
 /// Whether the issuer does not know the device key (any more), so that saying it again may help.
 fn forgotten(failure: &Failure) -> bool {
-    [
-        "wrong_key",
-        "delegation_expired",
-        "scope_missing",
-        "unknown_account",
-    ]
-    .iter()
-    .any(|code| failure.is(code))
+    ["wrong_key", "delegation_expired", "scope_missing"]
+        .iter()
+        .any(|code| failure.is(code))
 }
 
 /// Signing is arithmetic on memory; that it can fail is a matter of types only.

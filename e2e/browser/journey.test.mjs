@@ -128,7 +128,7 @@ step('a buyer pays for the song in the wallet’s window, and it plays on the fa
   await page.evaluate(() => addEventListener('satchel:purchased', ({ detail }) => (self.purchased = detail)));
   const frame = await frameOf(page, song.work);
   assert.equal(await frame.locator('.title').textContent(), song.title);
-  assert.equal(await frame.locator('.price').textContent(), '$0.25');
+  assert.equal(await frame.locator('.price').textContent(), '$0.25 test money');
   assert.match(await frame.locator('#buy').textContent(), /Buy \$0\.25/);
   await shot(page, 'widget');
 

@@ -115,7 +115,7 @@ test('in a sandbox there is a price and a link, and no error', async () => {
   const page = await visit(person, '/sandbox', { body: frame });
   const inside = await frameOf(page, first.work);
   assert.equal(await inside.locator('#satchel').getAttribute('data-view'), 'link');
-  assert.equal(await inside.locator('.price').textContent(), '$0.25');
+  assert.equal(await inside.locator('.price').textContent(), '$0.25 test money');
   assert.equal(await inside.locator('#buy').isVisible(), false);
   const link = inside.locator('#link');
   assert.equal(await link.isVisible(), true);

@@ -15,21 +15,17 @@ mod web {
     // One function rather than two imported ones: each call from wasm is a crossing.
     #[wasm_bindgen(inline_js = r#"
 export async function verifyEd25519(key, message, signature) {
-  try {
-    const imported = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]);
-    return await crypto.subtle.verify("Ed25519", imported, signature, message);
-  } catch {
-    return false; // The bytes are no key or no signature.
-  }
+  const imported = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]);
+  return crypto.subtle.verify("Ed25519", imported, signature, message);
 }
 "#)]
     extern "C" {
         #[wasm_bindgen(js_name = verifyEd25519)]
-        pub(super) async fn verify(
+        pub(super) fn verify(
             key: Uint8Array,
             message: Uint8Array,
             signature: Uint8Array,
-        ) -> wasm_bindgen::JsValue;
+        ) -> js_sys::Promise;
     }
 }
 
@@ -39,7 +35,9 @@ impl Verifier for Platform {
         // Copies: WebCrypto reads them after wasm's memory may have moved.
         let copy = |bytes: &[u8]| js_sys::Uint8Array::from(bytes);
         let (key, message, signature) = (copy(key.as_bytes()), copy(message), copy(signature));
-        web::verify(key, message, signature).await == wasm_bindgen::JsValue::TRUE
+        // A rejection says that the bytes are no key or no signature.
+        let verdict = web::verify(key, message, signature).await;
+        verdict.is_ok_and(|verdict| verdict == wasm_bindgen::JsValue::TRUE)
     }
 }
 

@@ -67,7 +67,6 @@ codes! {
     NotFound = "not_found", 404, "There is nothing here.", "Check the address.";
     UnknownWork = "unknown_work", 404, "There is no such work.", "Check the link.";
     UnknownUpload = "unknown_upload", 404, "There is no such upload.", "Begin a new upload.";
-    UnknownAccount = "unknown_account", 404, "There is no such account.", "Open the wallet once.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not allowed here.", "";
     OrderConflict = "order_conflict", 409, "This order id was used for something else.", "Make a new order id.";
     OrderExpired = "order_expired", 409, "This order has expired.", "Sign a new order.";

@@ -20,7 +20,11 @@ export function connect(box) {
     [port] = ports;
     for (const message of early.splice(0)) port.postMessage(message);
   });
-  new ResizeObserver(() => post({ type: 'height', height: Math.ceil(box.getBoundingClientRect().height) })).observe(box);
+  new ResizeObserver(() => {
+    const { width, height } = box.getBoundingClientRect();
+    // Nothing is laid out yet, or the frame is hidden: a height for no width would be a wrong one.
+    if (width > 0) post({ type: 'height', height: Math.ceil(height) });
+  }).observe(box);
   // Whose page this is isn't known, so this goes to anybody; it says nothing but the nonce that page has made.
   self.parent.postMessage({ satchel: 1, type: 'hello', nonce }, '*');
   return { scheme, send: (type, detail) => post({ type, detail }) };

@@ -19,7 +19,7 @@ const button = find('#buy');
 const stage = find('#stage');
 const status = find('#status');
 const link = find('#link');
-const price = find('.price')?.textContent.trim() ?? '';
+const price = find('.price')?.firstChild.textContent.trim() ?? '';
 const embedded = self.top !== self;
 const host = new URL(issuer).host;
 const channel = connect(main);

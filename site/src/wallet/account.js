@@ -2,7 +2,7 @@
 import { ensureDelegated } from '../shared/wallet-store.js';
 
 /** The ledger does not know this device (any more): it is told again, by the root key that is here. */
-const TELL_AGAIN = new Set(['unknown_account', 'wrong_key', 'delegation_expired']);
+const TELL_AGAIN = new Set(['wrong_key', 'delegation_expired']);
 
 /**
  * @param {import('../../../sdk/js/src/client.js').SatchelClient} client

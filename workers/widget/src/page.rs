@@ -4,7 +4,7 @@
 //! own element or are fenced by isolates, so that they can't turn a price or a host name around.
 
 use maud::{DOCTYPE, Markup, html};
-use satchel_domain::work::WorkState;
+use satchel_domain::{ledger::LedgerId, work::WorkState};
 use satchel_wire::{
     ErrorCode,
     api::{Record, VersionRecord},
@@ -159,7 +159,9 @@ fn card(view: View, site: &Site, record: &Record, shown: &Shown<'_>, address: &s
             data-usd-micros=[shown.price.as_ref().map(|_| record.terms.usd_micros)]
         {
             h1 .title dir="auto" { (shown.title) }
-            @if let Some(price) = &shown.price { p .price { (price) } }
+            @if let Some(price) = &shown.price {
+                p .price { (price) @if record.ledger == LedgerId::Test { small { " test money" } } }
+            }
             // Hidden until the script has given it something to do.
             button #buy type="button" hidden {
                 @match &shown.price { Some(price) => { "Buy " (price) } None => { "Open" } }
@@ -256,6 +258,16 @@ mod tests {
 
     fn html(view: View, state: &str, title: &str) -> String {
         render(view, &site(), &record(state, title)).body
+    }
+
+    #[test]
+    fn a_price_in_test_money_says_so() {
+        let mut record = record("published", "Song");
+        record.ledger = LedgerId::Test;
+        for view in [View::Frame, View::Work] {
+            let body = render(view, &site(), &record).body;
+            assert!(body.contains(r#"<p class="price">$0.25<small> test money</small></p>"#));
+        }
     }
 
     #[test]
