@@ -7,8 +7,7 @@ use std::{
 };
 
 use satchel_format::{
-    ContentKey, FormatError, Front, Satchel, SegmentReader, Unlocked,
-    merkle::{Leaf, Tree},
+    ContentKey, FormatError, Front, Satchel, SegmentReader, Unlocked, merkle::Leaf,
 };
 
 use crate::{
@@ -73,9 +72,8 @@ impl SatchelFile {
     pub fn verify(&mut self) -> Result<()> {
         let mut progress = Progress::new("checking", self.satchel.table().body_size());
         let mut body = self.body()?;
-        let mut tree = Tree::default();
         let mut buffer = vec![0; BUFFER_BYTES];
-        for segment in self.satchel.table().segments() {
+        for (index, segment) in (0..).zip(self.satchel.table().segments()) {
             let mut leaf = Leaf::new();
             let mut left = segment.sealed_len();
             while left > 0 {
@@ -88,9 +86,9 @@ impl SatchelFile {
                 left = left.saturating_sub(len as u64);
                 progress.add(len as u64);
             }
-            tree.push(leaf.finish());
+            self.satchel.check_segment(index, &leaf.finish())?;
         }
-        Ok(self.satchel.check_body(&tree.root())?)
+        Ok(())
     }
 
     /// Decrypts everything into `out`. The body is compared with the creator's signature once
@@ -99,17 +97,11 @@ impl SatchelFile {
         let mut progress = Progress::new("opening", self.satchel.table().body_size());
         let mut body = self.body()?;
         let unlocked = self.satchel.unlock(key)?;
-        let mut tree = Tree::default();
         for index in 0..self.satchel.table().count() {
-            tree.push(decrypt_segment(
-                &unlocked,
-                index,
-                &mut body,
-                out,
-                &mut progress,
-            )?);
+            let leaf = decrypt_segment(&unlocked, index, &mut body, out, &mut progress)?;
+            self.satchel.check_segment(index, &leaf)?;
         }
-        Ok(self.satchel.check_body(&tree.root())?)
+        Ok(())
     }
 
     fn body(&self) -> Result<Body> {

@@ -133,7 +133,7 @@ fn damaged_files_are_refused_with_the_fault_and_nothing_is_written() {
         ("file_cut_short", "file_size"),
         ("file_cut_in_header", "file_size"),
         ("price_changed", "signature"),
-        ("body_replaced_by_a_key_holder", "merkle_root"),
+        ("body_replaced_by_a_key_holder", "segment_digest"),
         ("preview_altered", "preview_digest"),
     ] {
         let err = folder.satchel(&["verify", &vector(name)]).fails(3);

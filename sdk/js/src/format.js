@@ -9,7 +9,10 @@ import { parseJws, signJws, verifyJws } from './jws.js';
 import { checkJwk } from './keys.js';
 
 /** @typedef {{size: number, read: (from: number, to: number) => Promise<Uint8Array>}} Source */
-/** @typedef {{plain_len: number, window: number, start_ms: number, flags: number}} Segment one entry of the table (§2) */
+/**
+ * @typedef {{plain_len: number, window: number, start_ms: number, flags: number, leaf?: Uint8Array}} Segment one entry of
+ *   the table (§2); `leaf`, the hash of its ciphertext, once it is packed
+ */
 /** @typedef {{usd_micros: number, use: 'download'|'stream', pay_more: boolean}} Terms */
 
 export const MAGIC = utf8('SATCHEL1');
@@ -19,11 +22,11 @@ export const INIT = 1;
 export const LIMITS = { header: 4_194_304, manifest: 32_768, preview: 4_194_304, segments: 16_384, segment: 1_073_741_824 };
 const FIXED = 24;
 const UNIT = 16_384;
-const ENTRY = 16;
+const ENTRY = 48;
+const LEAF = 32;
 const MIB = 1_048_576;
 const TYP = 'satchel-manifest+jws';
 const HEADER = `${b64uEncode(utf8(JSON.stringify({ alg: 'EdDSA', typ: TYP })))}.`;
-const BLANK = b64uEncode(new Uint8Array(32));
 
 /** @param {Blob} blob @returns {Source} reads slices, so a file of any size costs no memory */
 export const blobSource = (blob) => ({
@@ -91,7 +94,7 @@ export function checkSegments(segments) {
   });
 }
 
-/** @param {Segment[]} segments @returns {Uint8Array} 16 bytes each */
+/** @param {Segment[]} segments @returns {Uint8Array} 48 bytes each; zeros for the hash of what isn't packed yet */
 export function encodeTable(segments) {
   checkSegments(segments);
   const out = new Uint8Array(segments.length * ENTRY);
@@ -101,6 +104,7 @@ export function encodeTable(segments) {
     view.setUint32(i * ENTRY + 4, segment.window);
     view.setUint32(i * ENTRY + 8, segment.start_ms);
     view.setUint32(i * ENTRY + 12, segment.flags);
+    if (segment.leaf) out.set(segment.leaf, i * ENTRY + 16);
   });
   return out;
 }
@@ -111,10 +115,23 @@ export function parseTable(bytes) {
   check(bytes.length <= LIMITS.segments * ENTRY, 'table: too many segments');
   const segments = [];
   for (let at = 0; at < bytes.length; at += ENTRY) {
-    segments.push({ plain_len: readU32(bytes, at), window: readU32(bytes, at + 4), start_ms: readU32(bytes, at + 8), flags: readU32(bytes, at + 12) });
+    segments.push({ plain_len: readU32(bytes, at), window: readU32(bytes, at + 4), start_ms: readU32(bytes, at + 8), flags: readU32(bytes, at + 12), leaf: bytes.slice(at + 16, at + ENTRY) });
   }
   checkSegments(segments);
   return segments;
+}
+
+/** @param {Segment[]} segments a plan @param {Uint8Array} leaves 32 bytes each @returns {Segment[]} the plan, packed */
+export function withLeaves(segments, leaves) {
+  check(leaves.length === segments.length * LEAF, 'table: number of hashes');
+  return segments.map((segment, i) => ({ ...segment, leaf: leaves.slice(i * LEAF, (i + 1) * LEAF) }));
+}
+
+/** @param {Segment[]} segments packed @returns {Promise<Uint8Array>} the manifest's `merkle_root` */
+export async function merkleRoot(segments) {
+  const tree = new MerkleTree();
+  for (const { leaf } of segments) await tree.push(leaf);
+  return tree.root();
 }
 
 /** @param {Segment[]} segments @returns {number} bytes of the body */
@@ -244,7 +261,7 @@ export function headerLength(manifest, table) {
  *          write: (at: number, bytes: Uint8Array) => unknown, salt?: (segment: number) => Uint8Array,
  *          onProgress?: (plainBytes: number) => void, signal?: AbortSignal}} options `at` counts from the body's start;
  *   `salt` is for tests only
- * @returns {Promise<{merkleRoot: Uint8Array, bodySize: number, size: number}>}
+ * @returns {Promise<{leaves: Uint8Array, bodySize: number, size: number}>} `leaves`: 32 bytes for each segment, for `buildHeader`
  * @throws {SatchelError} `source_changed` if the plan doesn't fit the source
  */
 export async function packBody({ work, contentKey, segments, source, write, salt = () => randomBytes(24), onProgress, signal }) {
@@ -252,7 +269,7 @@ export async function packBody({ work, contentKey, segments, source, write, salt
   const size = segments.reduce((sum, segment) => sum + segment.plain_len, 0);
   if (size !== source.size) throw new SatchelError('source_changed', 'The file changed while it was being read', { next: 'Choose it again.' });
   const root = await windowRoot(contentKey, work);
-  const tree = new MerkleTree();
+  const leaves = new Uint8Array(segments.length * LEAF);
   let window = -1;
   let key = null;
   let from = 0;
@@ -267,27 +284,28 @@ export async function packBody({ work, contentKey, segments, source, write, salt
     // One byte in front is the Merkle leaf's prefix (0), so the hash needs no copy of the segment.
     const leaf = new Uint8Array(1 + sealedLength(segment.plain_len));
     await cobblestone.sealInto(leaf, 1, await segmentKey(key, work, i), segmentContext(work, i), plain, salt(i));
-    await tree.push(await sha256(leaf));
+    leaves.set(await sha256(leaf), i * LEAF);
     await write(at, leaf.subarray(1));
     from += segment.plain_len;
     at += leaf.length - 1;
     onProgress?.(from);
   }
-  return { merkleRoot: await tree.root(), bodySize: at, size };
+  return { leaves, bodySize: at, size };
 }
 
 /**
  * Builds everything before the body: fixed fields, signed manifest, table, zeros, preview.
  * @param {{creatorKey: import('./keys.js').Key, nonce: Uint8Array, version?: number, issuer: string, title: string, name: string,
  *   mediaType: string, mse?: string, durationMs?: number, terms: Terms, contentKey: Uint8Array, segments: Segment[],
- *   merkleRoot: Uint8Array, preview?: Uint8Array, created?: number}} options `created` is Unix seconds
+ *   leaves: Uint8Array, preview?: Uint8Array, created?: number}} options `leaves` are `packBody`'s, `created` is Unix seconds
  * @returns {Promise<{header: Uint8Array, manifest: string, digest: string, work: string}>} `header` includes the preview;
  *   `manifest` is the compact JWS, `digest` its digest
  */
 export async function buildHeader(options) {
-  const { creatorKey, nonce, version = 1, issuer, title, name, mediaType, mse, durationMs, terms, contentKey, segments, merkleRoot, preview = new Uint8Array(0), created = Math.floor(Date.now() / 1000) } = options;
+  const { creatorKey, nonce, version = 1, issuer, title, name, mediaType, mse, durationMs, terms, contentKey, leaves, preview = new Uint8Array(0), created = Math.floor(Date.now() / 1000) } = options;
   check(preview.length <= LIMITS.preview, 'preview: too long');
   const work = await workId(creatorKey.jwk, nonce);
+  const segments = withLeaves(options.segments, leaves);
   const table = encodeTable(segments);
   const payload = {
     v: 1, work, work_nonce: b64uEncode(nonce), version, creator: creatorKey.jwk, issuer, title, name, media_type: mediaType,
@@ -299,7 +317,7 @@ export async function buildHeader(options) {
     body_size: bodySize(segments),
     table_digest: b64uEncode(await sha256(table)),
     ...(preview.length > 0 && { preview_digest: b64uEncode(await sha256(preview)) }),
-    merkle_root: b64uEncode(merkleRoot),
+    merkle_root: b64uEncode(await merkleRoot(segments)),
     key_commitment: b64uEncode(await keyCommitment(contentKey, work)),
     created,
   };
@@ -316,7 +334,7 @@ export async function buildHeader(options) {
  * Packs a whole satchel: body first, header last.
  * @param {{write: (at: number, bytes: Uint8Array) => unknown}} sink
  * @param {Source} source plaintext
- * @param {object} options as `buildHeader` without `merkleRoot`, and `salt`, `onProgress`, `signal` as `packBody`;
+ * @param {object} options as `buildHeader` without `leaves`, and `salt`, `onProgress`, `signal` as `packBody`;
  *   `segments` default to `planFixed`, `contentKey` to a fresh one
  * @returns {Promise<{work: string, manifest: string, digest: string, contentKey: Uint8Array, size: number}>} `size` of the satchel
  */
@@ -324,10 +342,10 @@ export async function packTo(sink, source, options) {
   const { contentKey = randomBytes(32), segments = planFixed(source.size) } = options;
   const all = { created: Math.floor(Date.now() / 1000), ...options, contentKey, segments };
   // Digests have a fixed length, so a header with blank ones is as long as the real one.
-  const reserved = await buildHeader({ ...all, merkleRoot: b64uDecode(BLANK, 32) });
+  const reserved = await buildHeader({ ...all, leaves: new Uint8Array(segments.length * LEAF) });
   const bodyAt = reserved.header.length;
   const body = await packBody({ ...all, work: reserved.work, source, write: (at, bytes) => sink.write(bodyAt + at, bytes) });
-  const { header, manifest, digest, work } = await buildHeader({ ...all, merkleRoot: body.merkleRoot });
+  const { header, manifest, digest, work } = await buildHeader({ ...all, leaves: body.leaves });
   check(header.length === bodyAt, 'header: its length changed');
   await sink.write(0, header);
   return { work, manifest, digest, contentKey, size: bodyAt + body.bodySize };
@@ -359,6 +377,7 @@ export async function openHeader(read, { size } = {}) {
   check(segments.reduce((sum, segment) => sum + segment.plain_len, 0) === manifest.size, 'manifest: size');
   check(bodySize(segments) === manifest.body_size, 'manifest: body_size');
   check((previewLen > 0) === (manifest.preview_digest !== undefined), 'manifest: preview_digest');
+  check(b64uEncode(await merkleRoot(segments)) === manifest.merkle_root, 'table: its hashes are not those that were signed');
   const satchel = new Satchel(manifest, jws, await manifestDigest(jws), segments, headerLen, previewLen);
   if (size !== undefined) {
     if (size < satchel.size) throw new SatchelError('truncated', 'Part of this file is missing', { next: 'Download the file again.' });
@@ -418,11 +437,14 @@ export class Satchel {
    * @param {number} i @param {Uint8Array} bytes its ciphertext (`segmentRange`)
    * @param {Uint8Array} key of its window, 32 bytes
    * @returns {Promise<Uint8Array>} plaintext
-   * @throws {SatchelError} `wrong_key`, `tampered`, `truncated`
+   * @throws {SatchelError} `wrong_key`, `tampered` (also where somebody who has the key sealed something else), `truncated`
    */
   async openSegment(i, bytes, key) {
     const { from, to } = this.segmentRange(i);
     if (bytes.length !== to - from) throw new SatchelError('truncated', 'Part of this file is missing', { next: 'Download the file again.' });
+    if (!equal(await leafHash(bytes), this.segments[i].leaf)) {
+      throw new SatchelError('tampered', 'This file is not the one its creator signed', { next: 'Download the file again.' });
+    }
     const { work } = this.manifest;
     return cobblestone.open(await segmentKey(key, work, i), segmentContext(work, i), bytes);
   }
@@ -443,8 +465,7 @@ export class Satchel {
   }
 
   /**
-   * Decrypts the whole file segment by segment; the Merkle root is checked over all of it, so the last
-   * segment comes out only if every byte was the creator's.
+   * Decrypts the whole file segment by segment; each comes out only if every byte of it was the creator's.
    * @param {(from: number, to: number) => Promise<Uint8Array>} read
    * @param {Uint8Array} contentKey
    * @param {{onProgress?: (plainBytes: number) => void, signal?: AbortSignal}} [options]
@@ -452,17 +473,12 @@ export class Satchel {
    */
   async *openAll(read, contentKey, { onProgress, signal } = {}) {
     const keyOf = await this.unlock(contentKey);
-    const tree = new MerkleTree();
     let done = 0;
     for (const [i, segment] of this.segments.entries()) {
       signal?.throwIfAborted();
       const { from, to } = this.segmentRange(i);
       const bytes = await readExactly(read, from, to);
-      await tree.push(await leafHash(bytes));
       const plain = await this.openSegment(i, bytes, await keyOf(segment.window));
-      if (i === this.segments.length - 1 && b64uEncode(await tree.root()) !== this.manifest.merkle_root) {
-        throw new SatchelError('tampered', 'This file is not the one its creator signed', { next: 'Download the file again.' });
-      }
       done += plain.length;
       onProgress?.(done);
       yield plain;

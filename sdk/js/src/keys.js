@@ -57,29 +57,30 @@ export async function keyFromSeed(seed, { extractable = false } = {}) {
   }
 }
 
-// Points of small order, by their y in hexadecimal without the sign bit: 0, 1, p−1, p, p+1 and two of order 8.
+// Points of small order, by their y in hexadecimal without the sign bit: 0, 1, p−1 and two of order 8.
 // Under such a key a signature that anybody can make is valid for every message.
 const SMALL_ORDER = new Set([
   '00'.repeat(32),
   `01${'00'.repeat(31)}`,
   `ec${'ff'.repeat(30)}7f`,
-  `ed${'ff'.repeat(30)}7f`,
-  `ee${'ff'.repeat(30)}7f`,
   '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ]);
 
-function isSmallOrder(x) {
+// Whether y is written as a number below p = 2^255 − 19: a second spelling would give a key a second thumbprint.
+const isCanonical = (y) => y[31] !== 0x7f || y[0] < 0xed || y.subarray(1, 31).some((byte) => byte !== 0xff);
+
+function isUsable(x) {
   const y = x.slice();
   y[31] &= 0x7f;
-  return SMALL_ORDER.has(Array.from(y, (byte) => byte.toString(16).padStart(2, '0')).join(''));
+  return isCanonical(y) && !SMALL_ORDER.has(Array.from(y, (byte) => byte.toString(16).padStart(2, '0')).join(''));
 }
 
 /** @param {unknown} jwk @returns {Jwk} @throws {SatchelError} `malformed` unless exactly `{kty,crv,x}` with a key that only one can sign under */
 export function checkJwk(jwk) {
   checkMembers(jwk, ['kty', 'crv', 'x'], [], 'key');
   check(jwk.kty === 'OKP' && jwk.crv === 'Ed25519', 'key: not Ed25519');
-  check(!isSmallOrder(b64uDecode(jwk.x, 32)), 'key: of small order');
+  check(isUsable(b64uDecode(jwk.x, 32)), 'key: of small order, or not the only spelling of its point');
   return jwk;
 }
 

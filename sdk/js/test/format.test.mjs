@@ -59,7 +59,7 @@ test('layout: fixed fields, padding, preview, window keys', async () => {
   const { bytes, contentKey } = await pack(plain, { preview });
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   assert.equal(Buffer.from(bytes.subarray(0, 8)).toString(), 'SATCHEL1');
-  assert.deepEqual([view.getUint32(8), view.getUint32(16), view.getUint32(20)], [16384, 48, 1000]);
+  assert.deepEqual([view.getUint32(8), view.getUint32(16), view.getUint32(20)], [16384, 144, 1000]);
   assert.deepEqual(bytes.subarray(16384, 17384), preview);
   const satchel = await format.openHeader(reader(bytes), { size: bytes.length });
   assert.deepEqual(await satchel.readPreview(reader(bytes)), preview);
@@ -116,15 +116,32 @@ test('plans: step grows with size, limits hold', () => {
   for (const bad of [[], [{ ...one, window: 1 }], [one, { ...one, window: 2 }], [{ ...one, window: 0, start_ms: 5 }, one], [{ ...one, flags: 2 }], [one, { ...one, plain_len: 0 }], [{ ...one, plain_len: 2 ** 30 + 1 }]]) {
     assert.throws(() => format.encodeTable(bad), { code: 'malformed' });
   }
-  assert.deepEqual(format.parseTable(format.encodeTable([one, { ...one, window: 1, start_ms: 9 }])), [one, { ...one, window: 1, start_ms: 9 }]);
+  const packed = [{ ...one, leaf: new Uint8Array(32).fill(1) }, { ...one, window: 1, start_ms: 9, leaf: new Uint8Array(32).fill(2) }];
+  assert.deepEqual(format.parseTable(format.encodeTable(packed)), packed);
 });
 
 test('a long table makes a longer header, always the smallest that holds it', async () => {
-  const segments = Array.from({ length: 1500 }, (_, i) => ({ plain_len: 2, window: i, start_ms: 0, flags: 0 }));
-  const { bytes, contentKey } = await pack(random(3000), { segments });
+  const segments = Array.from({ length: 500 }, (_, i) => ({ plain_len: 2, window: i, start_ms: 0, flags: 0 }));
+  const { bytes, contentKey } = await pack(random(1000), { segments });
   const satchel = await format.openHeader(reader(bytes), { size: bytes.length });
   assert.equal(satchel.headerLen, 32768);
-  assert.equal((await unpack(bytes, contentKey)).length, 3000);
+  assert.equal((await unpack(bytes, contentKey)).length, 1000);
+});
+
+test('what another key holder sealed behind the same manifest does not come out', async () => {
+  const fixed = { nonce: random(16), contentKey: random(32), created: 1_800_000_000 };
+  const genuine = await pack(new Uint8Array(2 * MIB + 7).fill(1), fixed);
+  const forged = await pack(new Uint8Array(2 * MIB + 7).fill(2), fixed);
+  const satchel = await format.openHeader(reader(genuine.bytes));
+  const front = genuine.bytes.subarray(0, satchel.segmentRange(0).from);
+  const mixed = concat(front, forged.bytes.subarray(front.length));
+  assert.equal(mixed.length, genuine.bytes.length);
+  const keyOf = await satchel.unlock(fixed.contentKey);
+  for (let i = 0; i < satchel.segments.length; i += 1) {
+    const { from, to } = satchel.segmentRange(i);
+    await assert.rejects(satchel.openSegment(i, mixed.subarray(from, to), await keyOf(i)), { code: 'tampered' });
+  }
+  await assert.rejects(unpack(mixed, fixed.contentKey), { code: 'tampered' });
 });
 
 test('nothing is read beyond a segment at a time', async () => {
@@ -167,8 +184,8 @@ test('segments swapped or taken from another packing are refused', async () => {
   const swapped = one.bytes.slice();
   swapped.set(one.bytes.subarray(b.from, b.to), a.from);
   swapped.set(one.bytes.subarray(a.from, a.to), b.from);
-  await assert.rejects(unpack(swapped, contentKey), { code: 'wrong_key' });
-  // Same keys, other bytes: only the Merkle root tells.
+  await assert.rejects(unpack(swapped, contentKey), { code: 'tampered' });
+  // Same keys, other bytes: only the hash in the table tells.
   const foreign = one.bytes.slice();
   foreign.set(two.bytes.subarray(a.from, a.to), a.from);
   await assert.rejects(unpack(foreign, contentKey), { code: 'tampered' });

@@ -33,7 +33,7 @@ pub enum FormatError {
     FileSize,
     /// The preview is not the one the manifest was signed for.
     PreviewDigest,
-    /// The body is not the one the manifest was signed for.
+    /// The table's hashes are not those the manifest was signed for.
     MerkleRoot,
     /// The content key is not the one the manifest commits to.
     KeyCommitment,
@@ -41,6 +41,8 @@ pub enum FormatError {
     NoSegment,
     /// A segment has not the length the table gives it.
     SegmentLength,
+    /// A segment is not the one its creator packed.
+    SegmentDigest,
     /// The key does not open this segment (its own commitment differs).
     SegmentKey,
     /// A segment's bytes were altered.
@@ -72,6 +74,7 @@ impl FormatError {
             Self::KeyCommitment => "key_commitment",
             Self::NoSegment => "no_segment",
             Self::SegmentLength => "segment_length",
+            Self::SegmentDigest => "segment_digest",
             Self::SegmentKey => "segment_key",
             Self::SegmentAltered => "segment_altered",
             Self::TooLarge => "too_large",
@@ -95,10 +98,11 @@ impl fmt::Display for FormatError {
             Self::Sizes => "the satchel's sizes contradict each other",
             Self::FileSize => "the file is cut short or has bytes added",
             Self::PreviewDigest => "the satchel's preview was altered",
-            Self::MerkleRoot => "the satchel's contents were altered",
+            Self::MerkleRoot => "the satchel's table does not belong to its manifest",
             Self::KeyCommitment => "this key does not belong to this satchel",
             Self::NoSegment => "the satchel has no such segment",
             Self::SegmentLength => "a segment has the wrong length",
+            Self::SegmentDigest => "the satchel's contents were altered",
             Self::SegmentKey => "this key does not open this segment",
             Self::SegmentAltered => "a segment was altered",
             Self::TooLarge => "this is more than one satchel can hold",

@@ -17,7 +17,7 @@ pub const MAX_MANIFEST_BYTES: u32 = 32_768;
 /// Longest preview in bytes.
 pub const MAX_PREVIEW_BYTES: u32 = 4 << 20;
 /// Bytes of one table entry.
-pub const ENTRY_BYTES: u32 = 16;
+pub const ENTRY_BYTES: u32 = 48;
 /// Most segments.
 pub const MAX_SEGMENTS: u32 = 16_384;
 /// Longest file in bytes: the largest integer JavaScript counts exactly.
@@ -179,9 +179,9 @@ mod tests {
     fn header_is_the_smallest_that_holds_manifest_and_table() {
         for (manifest, segments, header) in [
             (1, 1, 16_384),
-            (16_384 - 24 - 16, 1, 16_384),
-            (16_384 - 24 - 15, 1, 32_768),
-            (MAX_MANIFEST_BYTES, MAX_SEGMENTS, 311_296),
+            (16_384 - 24 - 48, 1, 16_384),
+            (16_384 - 24 - 47, 1, 32_768),
+            (MAX_MANIFEST_BYTES, MAX_SEGMENTS, 835_584),
         ] {
             let layout = Layout::plan(manifest, segments, 7).unwrap();
             assert_eq!(layout.header_len(), header);
@@ -210,16 +210,16 @@ mod tests {
 
     #[test]
     fn any_other_lengths_are_refused() {
-        assert!(Layout::parse(&with(16_384, 100, 16, 0)).is_ok());
+        assert!(Layout::parse(&with(16_384, 100, 48, 0)).is_ok());
         for bad in [
-            with(0, 100, 16, 0),
-            with(16_383, 100, 16, 0),
-            with(32_768, 100, 16, 0),
-            with(16_384, 0, 16, 0),
-            with(16_384, 16_384, 16, 0),
+            with(0, 100, 48, 0),
+            with(16_383, 100, 48, 0),
+            with(32_768, 100, 48, 0),
+            with(16_384, 0, 48, 0),
+            with(16_384, 16_384, 48, 0),
             with(16_384, 100, 0, 0),
-            with(16_384, 100, 17, 0),
-            with(16_384, 100, 16, MAX_PREVIEW_BYTES + 1),
+            with(16_384, 100, 49, 0),
+            with(16_384, 100, 48, MAX_PREVIEW_BYTES + 1),
             with(u32::MAX, u32::MAX, u32::MAX, u32::MAX),
         ] {
             assert_eq!(Layout::parse(&bad), Err(FormatError::Layout), "{bad:?}");
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(Layout::parse(b"SATCHEL2"), Err(FormatError::NotSatchel));
         assert_eq!(Layout::parse(b""), Err(FormatError::NotSatchel));
         assert_eq!(
-            Layout::parse(&with(16_384, 100, 16, 0)[..23]),
+            Layout::parse(&with(16_384, 100, 48, 0)[..23]),
             Err(FormatError::Layout)
         );
     }

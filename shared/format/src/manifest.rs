@@ -228,11 +228,13 @@ impl Manifest {
             && self.size == table.size()
             && self.body_size == table.body_size()
             && self.preview_digest.is_some() == (layout.preview_len() > 0);
-        if fits {
-            Ok(())
-        } else {
-            Err(FormatError::Sizes)
+        if !fits {
+            return Err(FormatError::Sizes);
         }
+        if table.root() != self.merkle_root.0 {
+            return Err(FormatError::MerkleRoot);
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use satchel_crypto::{
 
 use crate::{
     ContentKey, FormatError, Layout, Manifest, Segment, SegmentKey, SignedManifest, Table,
-    WindowRoot, header,
+    WindowRoot, header, merkle::Leaf,
 };
 
 /// What the beginning of a file amounts to so far.
@@ -136,13 +136,14 @@ impl Satchel {
         }
     }
 
-    /// Compares the Merkle root of all segments' ciphertexts ([`crate::merkle`]). Without this a
-    /// buyer, who holds the key too, could have put other contents behind the same manifest.
-    pub fn check_body(&self, root: &[u8; 32]) -> Result<(), FormatError> {
-        if *root == self.manifest().merkle_root.0 {
-            Ok(())
-        } else {
-            Err(FormatError::MerkleRoot)
+    /// Whether this is the hash of segment `index` as its creator packed it ([`crate::merkle::Leaf`]).
+    /// Without this a buyer, who holds the key too, could have put other contents behind the same
+    /// manifest: no tag in the segment tells.
+    pub fn check_segment(&self, index: u32, leaf: &[u8; 32]) -> Result<(), FormatError> {
+        match self.table.leaf(index) {
+            None => Err(FormatError::NoSegment),
+            Some(known) if known == leaf => Ok(()),
+            Some(_) => Err(FormatError::SegmentDigest),
         }
     }
 
@@ -167,7 +168,8 @@ impl Satchel {
     }
 
     /// Starts reading a segment from its first 56 bytes; the segment's own key commitment is
-    /// compared here.
+    /// compared here. Chunk by chunk nothing tells whether the segment is the creator's: whoever
+    /// reads all of it hashes it as well and asks [`Satchel::check_segment`].
     pub fn segment_reader(
         &self,
         index: u32,
@@ -184,7 +186,8 @@ impl Satchel {
         })
     }
 
-    /// Opens a whole segment with its own key: what a stream buyer does.
+    /// Opens a whole segment with its own key: what a stream buyer does. First of all it must be
+    /// the creator's, whoever else may have the key.
     pub fn open_segment(
         &self,
         index: u32,
@@ -195,6 +198,7 @@ impl Satchel {
         if u64::try_from(bytes.len()) != Ok(segment.sealed_len()) {
             return Err(FormatError::SegmentLength);
         }
+        self.check_segment(index, &Leaf::of(bytes))?;
         let (prefix, mut rest) = bytes
             .split_first_chunk()
             .ok_or(FormatError::SegmentLength)?;

@@ -1,7 +1,7 @@
-//! Packing: plaintext segments in, bytes of the file out. Memory: one segment.
+//! Packing: plaintext segments in, bytes of the file out. Memory: one segment, and 32 bytes for each.
 //!
 //! The body is written first, behind space reserved for the front; the front is known last,
-//! because the manifest holds the body's Merkle root. Its length is known before:
+//! because it holds the hash of every segment. Its length is known before:
 //!
 //! ```text
 //! packer = Packer::new(…)            reserve packer.front_len() bytes
@@ -19,7 +19,7 @@ use crate::{
     ContentKey, FormatError, Layout, Manifest, Origin, SignedManifest, Table, Terms, WindowRoot,
     WorkId, header,
     manifest::{Bytes, Creator, VERSION},
-    merkle::{Leaf, Tree},
+    merkle::Leaf,
     work,
 };
 
@@ -57,7 +57,7 @@ pub struct Packer {
     layout: Layout,
     table: Table,
     preview: Vec<u8>,
-    tree: Tree,
+    leaves: Vec<[u8; 32]>,
     next: u32,
 }
 
@@ -90,9 +90,9 @@ impl Packer {
             terms: description.terms,
             segments: u64::from(table.count()),
             body_size: table.body_size(),
-            table_digest: Bytes(table.digest()),
+            // Of fixed length, so the manifest's length is known before the body.
+            table_digest: Bytes([0; 32]),
             preview_digest: (!preview.is_empty()).then(|| Bytes(sha256(&preview))),
-            // Fixed length, so the manifest's length is known before the body.
             merkle_root: Bytes([0; 32]),
             key_commitment: Bytes(content_key.commitment(&work)),
             created: description.created,
@@ -108,7 +108,6 @@ impl Packer {
             return Err(FormatError::TooLarge);
         }
         let root = content_key.window_root(&manifest.work);
-        let tree = Tree::default();
         Ok(Self {
             creator,
             root,
@@ -116,7 +115,7 @@ impl Packer {
             layout,
             table,
             preview,
-            tree,
+            leaves: Vec::new(),
             next: 0,
         })
     }
@@ -165,7 +164,7 @@ impl Packer {
             sealer.chunk(chunk, &mut out)?;
         }
         sealer.finish(last, &mut out)?;
-        self.tree.push(Leaf::of(&out));
+        self.leaves.push(Leaf::of(&out));
         self.next = index.saturating_add(1);
         Ok(out)
     }
@@ -176,11 +175,13 @@ impl Packer {
         if self.next != self.table.count() {
             return Err(FormatError::Plan);
         }
-        self.manifest.merkle_root = Bytes(self.tree.root());
+        let table = self.table.packed(self.leaves)?;
+        self.manifest.table_digest = Bytes(table.digest());
+        self.manifest.merkle_root = Bytes(table.root());
         let signed = SignedManifest::sign(self.manifest, &self.creator)?;
         let mut front = self.layout.encode().to_vec();
         front.extend_from_slice(signed.token().as_bytes());
-        front.extend_from_slice(&self.table.encode());
+        front.extend_from_slice(&table.encode());
         let header =
             usize::try_from(self.layout.header_len()).map_err(|_| FormatError::TooLarge)?;
         front.resize(header, 0);

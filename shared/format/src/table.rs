@@ -7,6 +7,7 @@ use satchel_crypto::{cobblestone, sha256};
 use crate::{
     FormatError,
     header::{ENTRY_BYTES, MAX_FILE_BYTES, MAX_SEGMENTS},
+    merkle::Tree,
 };
 
 /// Most plaintext bytes of one segment: 1 GiB.
@@ -35,15 +36,18 @@ impl Segment {
         cobblestone::sealed_len(u64::from(self.plain_len)).unwrap_or_default()
     }
 
-    fn encode(&self) -> impl Iterator<Item = u8> {
+    fn encode(&self, leaf: &[u8; 32]) -> impl Iterator<Item = u8> {
         let flags = if self.init { FLAG_INIT } else { 0 };
         [self.plain_len, self.window, self.start_ms, flags]
             .into_iter()
             .flat_map(u32::to_be_bytes)
+            .chain(*leaf)
     }
 
-    fn parse(entry: &[u8; 16]) -> Result<Self, FormatError> {
-        let &[plain_len, window, start_ms, flags] = entry.as_chunks::<4>().0 else {
+    fn parse(entry: &[u8; ENTRY_BYTES as usize]) -> Result<(Self, [u8; 32]), FormatError> {
+        let (fields, leaf) = entry.split_first_chunk::<16>().ok_or(FormatError::Table)?;
+        let leaf = leaf.try_into().map_err(|_| FormatError::Table)?;
+        let &[plain_len, window, start_ms, flags] = fields.as_chunks::<4>().0 else {
             return Err(FormatError::Table);
         };
         let [plain_len, window, start_ms, flags] =
@@ -51,12 +55,13 @@ impl Segment {
         if flags & !FLAG_INIT != 0 {
             return Err(FormatError::Table);
         }
-        Ok(Self {
+        let segment = Self {
             plain_len,
             window,
             start_ms,
             init: flags == FLAG_INIT,
-        })
+        };
+        Ok((segment, leaf))
     }
 }
 
@@ -66,10 +71,12 @@ pub struct Table {
     segments: Vec<Segment>,
     /// Where each segment begins in (plaintext, body), and after the last: the whole sizes.
     starts: Vec<(u64, u64)>,
+    /// The hash of each segment's ciphertext ([`crate::merkle::Leaf`]); zeros while it is a plan.
+    leaves: Vec<[u8; 32]>,
 }
 
 impl Table {
-    /// Checks the rules of FORMAT §2: lengths, windows without gaps from 0, times that never
+    /// A plan: the segments without what only packing tells. Checks the rules of FORMAT §2: lengths, windows without gaps from 0, times that never
     /// decrease, a file within its limit.
     pub fn new(segments: Vec<Segment>) -> Result<Self, FormatError> {
         let count = u32::try_from(segments.len()).map_err(|_| FormatError::TooLarge)?;
@@ -110,26 +117,62 @@ impl Table {
             return Err(FormatError::TooLarge);
         }
         starts.push((plain, sealed));
-        Ok(Self { segments, starts })
+        let leaves = vec![[0; 32]; segments.len()];
+        Ok(Self {
+            segments,
+            starts,
+            leaves,
+        })
     }
 
-    /// Reads the table's bytes: 16 for each segment.
+    /// The plan, packed: with the hash of each segment's ciphertext.
+    /// [`FormatError::Plan`] where there are more or fewer of them.
+    pub fn packed(self, leaves: Vec<[u8; 32]>) -> Result<Self, FormatError> {
+        if leaves.len() == self.segments.len() {
+            Ok(Self { leaves, ..self })
+        } else {
+            Err(FormatError::Plan)
+        }
+    }
+
+    /// Reads the table's bytes: 48 for each segment.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         let (entries, rest) = bytes.as_chunks::<{ ENTRY_BYTES as usize }>();
         if !rest.is_empty() || entries.len() > MAX_SEGMENTS as usize {
             return Err(FormatError::Table);
         }
-        let segments = entries
+        let (segments, leaves) = entries
             .iter()
             .map(Segment::parse)
             .collect::<Result<_, _>>()?;
-        Self::new(segments).map_err(|_| FormatError::Table)
+        Self::new(segments)
+            .and_then(|plan| plan.packed(leaves))
+            .map_err(|_| FormatError::Table)
     }
 
     /// The table's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        self.segments.iter().flat_map(Segment::encode).collect()
+        let entries = self.segments.iter().zip(&self.leaves);
+        entries
+            .flat_map(|(segment, leaf)| segment.encode(leaf))
+            .collect()
+    }
+
+    /// The Merkle tree hash over the segments' hashes: the manifest's `merkle_root`.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        let mut tree = Tree::default();
+        for leaf in &self.leaves {
+            tree.push(*leaf);
+        }
+        tree.root()
+    }
+
+    /// The hash of a segment's ciphertext.
+    #[must_use]
+    pub fn leaf(&self, index: u32) -> Option<&[u8; 32]> {
+        self.leaves.get(usize::try_from(index).ok()?)
     }
 
     /// SHA-256 of the table's bytes: the manifest's `table_digest`.
@@ -231,7 +274,13 @@ mod tests {
             (None, None)
         );
         assert_eq!((table.count(), table.windows()), (3, 2));
-        assert_eq!(Table::parse(&table.encode()), Ok(table));
+        assert_eq!(Table::parse(&table.encode()), Ok(table.clone()));
+        let leaves = vec![[1; 32], [2; 32], [3; 32]];
+        let packed = table.clone().packed(leaves).unwrap();
+        assert_eq!(packed.leaf(2), Some(&[3; 32]));
+        assert_ne!(packed.root(), table.root());
+        assert_eq!(Table::parse(&packed.encode()), Ok(packed));
+        assert_eq!(table.packed(vec![[0; 32]; 2]), Err(FormatError::Plan));
     }
 
     #[test]
@@ -265,7 +314,7 @@ mod tests {
         .unwrap()
         .encode();
         assert!(Table::parse(&bytes).unwrap().segments()[0].init);
-        assert_eq!(Table::parse(&bytes[..15]), Err(FormatError::Table));
+        assert_eq!(Table::parse(&bytes[..47]), Err(FormatError::Table));
         assert_eq!(Table::parse(&[]), Err(FormatError::Table));
         bytes[15] = 2;
         assert_eq!(Table::parse(&bytes), Err(FormatError::Table));

@@ -75,7 +75,7 @@ async function pack({ id, work, contentKey, file, use, how }, tell) {
   });
   const packed = await scratch.finish();
   await temporary?.remove();
-  return { segments, merkleRoot: body.merkleRoot, bodySize: body.bodySize, mse: plan?.mse, durationMs: plan?.duration_ms, blob: packed, kept: scratch.kept };
+  return { segments, leaves: body.leaves, bodySize: body.bodySize, mse: plan?.mse, durationMs: plan?.duration_ms, blob: packed, kept: scratch.kept };
 }
 
 /** Errors cross to the page as data: a class doesn't survive the way. */

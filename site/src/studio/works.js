@@ -44,7 +44,7 @@ export const addresses = ({ issuer, work }) => ({
 export async function fixWork({ work, nonce, issuer, title, terms, file, packed, contentKey, creator }) {
   const { header, manifest } = await buildHeader({
     creatorKey: creator, nonce, issuer, title, name: file.name, mediaType: file.mediaType, mse: terms.use === 'stream' ? packed.mse : undefined,
-    durationMs: packed.durationMs, terms, contentKey, segments: packed.segments, merkleRoot: packed.merkleRoot,
+    durationMs: packed.durationMs, terms, contentKey, segments: packed.segments, leaves: packed.leaves,
   });
   const made = {
     work, nonce, issuer, title, terms, name: file.name, mediaType: file.mediaType, created: Date.now(), state: 'uploading', manifest,

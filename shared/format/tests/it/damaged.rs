@@ -161,6 +161,10 @@ fn sign_by_the_neutral_point(parts: &mut Parts) {
     claims["creator"]["x"] = x.into();
     claims["work"] = work.as_str().into();
     claims["key_commitment"] = b64::encode(&key.commitment(&work)).into();
+    for (entry, leaf) in parts.table.chunks_mut(ENTRY).zip(leaves(&parts.segments)) {
+        entry[16..].copy_from_slice(&leaf);
+    }
+    claims["table_digest"] = b64::encode(&sha256(&parts.table)).into();
     claims["merkle_root"] = b64::encode(&root(&parts.segments)).into();
     let signature = [point, [0; 32]].concat();
     parts.token = [
@@ -213,7 +217,7 @@ fn manifest(all: &mut Vec<Vector>) {
 }
 
 fn table_entries(all: &mut Vec<Vector>) {
-    // Entry e, field f: byte 16 e + 4 f + 3 is its lowest.
+    // Entry e, field f: byte 48 e + 4 f + 3 is its lowest.
     let signed = |at: usize, byte: u8| {
         with(|parts| {
             parts.table[at] = byte;
@@ -223,12 +227,18 @@ fn table_entries(all: &mut Vec<Vector>) {
     cases! { all:
         table_unknown_flag, Table, "flag bit 1", signed(15, 2);
         table_first_window_one, Table, "windows count from 0", signed(7, 1);
-        table_window_gap, Table, "window 1, then 3", signed(39, 3);
-        table_window_back, Table, "window 1, then 0", signed(39, 0);
+        table_window_gap, Table, "window 1, then 3", signed(103, 3);
+        table_window_back, Table, "window 1, then 0", signed(103, 0);
         table_time_decreases, Table, "9 ms, then 0", signed(11, 9);
-        table_empty_segment, Table, "no bytes, one of three", signed(35, 0);
+        table_empty_segment, Table, "no bytes, one of three", signed(99, 0);
         table_segment_too_long, Table, "1 GiB and more", signed(0, 0x41);
         table_altered, TableDigest, "a time nobody signed", with(|parts| parts.table[11] = 1);
+        table_hash_altered, MerkleRoot, "the table is signed, its hashes are not those of the root",
+            with(|parts| {
+                parts.table[16] ^= 1;
+                let digest = b64::encode(&sha256(&parts.table));
+                parts.change(|claims| claims["table_digest"] = digest.into());
+            });
     }
 }
 
@@ -246,9 +256,9 @@ fn contents(all: &mut Vec<Vector>) {
     let tag = |parts: &mut Parts| *parts.segments[2].last_mut().unwrap() ^= 1;
     cases! { all:
         preview_altered, PreviewDigest, "its first bit", with(|parts| parts.preview[0] ^= 1);
-        body_bit_flipped, MerkleRoot, "one bit", with(|parts| parts.segments[1][60] ^= 1);
-        body_segments_swapped, MerkleRoot, "two of one length", with(|p| p.segments.swap(0, 1));
-        body_replaced_by_a_key_holder, MerkleRoot, bought, with(|parts| parts.segments = evil);
+        body_bit_flipped, SegmentDigest, "one bit", with(|parts| parts.segments[1][60] ^= 1);
+        body_segments_swapped, SegmentDigest, "two of one length", with(|p| p.segments.swap(0, 1));
+        body_replaced_by_a_key_holder, SegmentDigest, bought, with(|parts| parts.segments = evil);
         wrong_content_key, KeyCommitment, "that of another packing", base().file();
         segments_swapped_and_signed, SegmentKey, "by mistake", signed(&|p| p.segments.swap(0, 1));
         segment_commitment_flipped, SegmentKey, "and signed", signed(&|p| p.segments[0][30] ^= 1);

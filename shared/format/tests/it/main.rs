@@ -1,7 +1,6 @@
 //! Tests of the whole format: round trips, tampering, and the vectors other implementations share.
 #![expect(
     clippy::unwrap_used,
-    clippy::needless_pass_by_value,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

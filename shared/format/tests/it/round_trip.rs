@@ -65,7 +65,7 @@ proptest! {
         prop_assert_eq!(&plain, &bytes(plain.len()));
         let satchel = verify(&file).unwrap();
         prop_assert_eq!(&satchel.manifest().title, &title);
-        prop_assert_eq!(satchel.table(), &table);
+        prop_assert_eq!(satchel.table().segments(), table.segments());
 
         // A stream buyer opens each segment with the key of its window alone.
         let work = &satchel.manifest().work;
@@ -103,8 +103,8 @@ fn works_of_boundary_sizes_open_again() {
 
 #[test]
 fn reader_says_how_many_bytes_it_needs() {
-    // 1,100 entries make the header longer than one block.
-    let file = Parts::pack("long", description(), table(&vec![1; 1_100]), b"preview").file();
+    // 400 entries make the header longer than one block.
+    let file = Parts::pack("long", description(), table(&vec![1; 400]), b"preview").file();
     let mut have = 0;
     let mut asked = Vec::new();
     let satchel = loop {
@@ -120,8 +120,8 @@ fn reader_says_how_many_bytes_it_needs() {
     assert_eq!(asked, [24, 32_768]);
     assert_eq!(satchel.layout().preview(), 32_768..32_775);
     assert_eq!(satchel.segment_range(0).unwrap().start, 32_775);
-    assert_eq!(satchel.segment_range(1_099).unwrap().end, file.len() as u64);
-    assert_eq!(satchel.segment_range(1_100), Err(FormatError::NoSegment));
+    assert_eq!(satchel.segment_range(399).unwrap().end, file.len() as u64);
+    assert_eq!(satchel.segment_range(400), Err(FormatError::NoSegment));
 }
 
 #[test]

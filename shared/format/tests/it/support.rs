@@ -100,7 +100,7 @@ impl Parts {
         assert_eq!(front.len() as u64, front_len);
         let parts = Self {
             token: signed.token().to_owned(),
-            table: table.encode(),
+            table: table.packed(leaves(&segments)).unwrap().encode(),
             preview: preview.to_vec(),
             segments,
         };
@@ -112,7 +112,7 @@ impl Parts {
     pub(crate) fn file(&self) -> Vec<u8> {
         let layout = Layout::plan(
             u32::try_from(self.token.len()).unwrap(),
-            u32::try_from(self.table.len() / 16).unwrap(),
+            u32::try_from(self.table.len() / ENTRY).unwrap(),
             u32::try_from(self.preview.len()).unwrap(),
         )
         .unwrap();
@@ -143,6 +143,9 @@ impl Parts {
 
     /// Signs table and body as they now are.
     pub(crate) fn sign_contents(&mut self) {
+        for (entry, leaf) in self.table.chunks_mut(ENTRY).zip(leaves(&self.segments)) {
+            entry[16..].copy_from_slice(&leaf);
+        }
         let (table, root) = (sha256(&self.table), root(&self.segments));
         self.change(|claims| {
             claims["table_digest"] = satchel_crypto::b64::encode(&table).into();
@@ -151,10 +154,18 @@ impl Parts {
     }
 }
 
+/// Bytes of a table entry: sixteen of fields, then the segment's hash.
+pub(crate) const ENTRY: usize = 48;
+
+pub(crate) fn leaves(segments: &[Vec<u8>]) -> Vec<[u8; 32]> {
+    let leaf = |segment: &Vec<u8>| merkle::Leaf::of(segment);
+    segments.iter().map(leaf).collect()
+}
+
 pub(crate) fn root(segments: &[Vec<u8>]) -> [u8; 32] {
     let mut tree = merkle::Tree::default();
-    for segment in segments {
-        tree.push(merkle::Leaf::of(segment));
+    for leaf in leaves(segments) {
+        tree.push(leaf);
     }
     tree.root()
 }
@@ -173,11 +184,10 @@ pub(crate) fn verify(file: &[u8]) -> Result<Satchel, FormatError> {
     satchel.check_file_size(file.len() as u64)?;
     let range = satchel.layout().preview();
     satchel.check_preview(&file[range.start as usize..range.end as usize])?;
-    let mut tree = merkle::Tree::default();
     for index in 0..satchel.table().count() {
-        tree.push(merkle::Leaf::of(segment(&satchel, file, index)));
+        let leaf = merkle::Leaf::of(segment(&satchel, file, index));
+        satchel.check_segment(index, &leaf)?;
     }
-    satchel.check_body(&tree.root())?;
     Ok(satchel)
 }
 

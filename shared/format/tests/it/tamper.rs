@@ -45,16 +45,19 @@ fn no_truncation_goes_unnoticed() {
 }
 
 #[test]
-fn swapped_segments_are_told_by_body_and_by_key() {
+fn swapped_segments_are_told_by_their_hash_and_by_their_key() {
     let mut parts = small();
     parts.segments.swap(0, 1);
-    assert_eq!(verify(&parts.file()).unwrap_err(), FormatError::MerkleRoot);
-    // A player that seeks has not read the body: the segment's own key tells it.
     let file = parts.file();
+    assert_eq!(verify(&file).unwrap_err(), FormatError::SegmentDigest);
     let satchel = front(&file).unwrap();
     let unlocked = satchel.unlock(&content_key(3)).unwrap();
-    let opened = unlocked.open_segment(0, segment(&satchel, &file, 0));
-    assert_eq!(opened, Err(FormatError::SegmentKey));
+    let swapped = segment(&satchel, &file, 0);
+    let opened = unlocked.open_segment(0, swapped);
+    assert_eq!(opened, Err(FormatError::SegmentDigest));
+    // Who reads chunk by chunk has no hash yet: the segment's own key tells it.
+    let reader = unlocked.segment_reader(0, swapped.first_chunk().unwrap());
+    assert_eq!(reader.unwrap_err(), FormatError::SegmentKey);
 }
 
 #[test]
@@ -62,6 +65,8 @@ fn swapped_chunks_of_a_segment_are_told() {
     let mut parts = Parts::pack("chunks", description(), table(&[40_000]), b"");
     let chunk = 16_384 + 16;
     parts.segments[0][56..56 + 2 * chunk].rotate_left(chunk);
+    // Signed as it is, so that nothing but the chunks' own tags can tell.
+    parts.sign_contents();
     let file = parts.file();
     let satchel = front(&file).unwrap();
     let unlocked = satchel.unlock(&content_key(3)).unwrap();
@@ -112,11 +117,14 @@ fn front_of_another_version_does_not_fit_this_body() {
         segments: parts.segments,
         ..other
     };
-    assert_eq!(verify(&mixed.file()).unwrap_err(), FormatError::MerkleRoot);
+    assert_eq!(
+        verify(&mixed.file()).unwrap_err(),
+        FormatError::SegmentDigest
+    );
 }
 
 #[test]
-fn contents_replaced_by_somebody_who_has_the_key_are_told_by_the_body() {
+fn contents_replaced_by_somebody_who_has_the_key_are_told_segment_by_segment() {
     // Every buyer of a download holds the content key and could seal something else with it.
     let good = small();
     let evil = Parts::pack_contents(
@@ -133,9 +141,17 @@ fn contents_replaced_by_somebody_who_has_the_key_are_told_by_the_body() {
     .file();
     let satchel = front(&mixed).unwrap();
     let unlocked = satchel.unlock(&content_key(3)).unwrap();
-    let opened = unlocked.open_segment(0, segment(&satchel, &mixed, 0));
-    assert_eq!(opened.unwrap(), [b'!'; 20], "the key alone can't tell");
-    assert_eq!(open(&mixed, &content_key(3)), Err(FormatError::MerkleRoot));
+    for index in 0..3 {
+        let opened = unlocked.open_segment(index, segment(&satchel, &mixed, index));
+        assert_eq!(opened, Err(FormatError::SegmentDigest));
+    }
+    let bytes = segment(&satchel, &mixed, 0);
+    let mut reader = unlocked
+        .segment_reader(0, bytes.first_chunk().unwrap())
+        .unwrap();
+    let mut plain = Vec::new();
+    reader.chunk(&bytes[56..], &mut plain).unwrap();
+    assert_eq!(plain, [b'!'; 20], "the key alone can't tell");
 }
 
 #[test]
