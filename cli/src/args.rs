@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use satchel_format::Origin;
 
-use crate::{fail::Result, info, keyfile, money, open, pack, wallet_commands};
+use crate::{
+    fail::{Exit, Failure, Result},
+    info, keyfile, magnet, money, open, out, pack, wallet_commands,
+};
 
 /// Files that carry their own price tag: look into them, check them, buy and open them, pack them.
 #[derive(Debug, Parser)]
@@ -43,6 +47,15 @@ enum Command {
     Wallet(WalletCommand),
     /// Encrypt a file for sale.
     Pack(pack::Options),
+    /// Print a BitTorrent v2 link of a satchel, to share it with anybody: what it costs goes with it.
+    Magnet(magnet::Options),
+    /// Print completions for a shell, to be sourced or put where it looks for them.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, for `man -l -` or a folder of manuals.
+    Man,
     /// Make a file with a new secret key, for `pack --work-key` or `satchel-ops --key`.
     Key {
         /// The file to make.
@@ -88,6 +101,37 @@ pub(crate) fn origin(text: &str) -> std::result::Result<Origin, String> {
     Origin::parse(text).map_err(|error| error.to_string())
 }
 
+fn completions(shell: Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "satchel", &mut script);
+    out::stdout(&script)
+}
+
+/// One page for the command and all that it can do.
+fn manual() -> Result<()> {
+    let mut page = Vec::new();
+    let mut pages = vec![Cli::command()];
+    while let Some(mut command) = pages.pop() {
+        // Names and usage of the commands below are filled in by this.
+        command.build();
+        let first = page.is_empty();
+        let man = clap_mangen::Man::new(command.clone());
+        let written = if first {
+            man.render(&mut page)
+        } else {
+            man.render_synopsis_section(&mut page)
+                .and_then(|()| man.render_description_section(&mut page))
+                .and_then(|()| man.render_options_section(&mut page))
+        };
+        written.map_err(|e| Failure::new(Exit::Machine, format!("can't write the manual: {e}")))?;
+        if first {
+            pages.extend(command.get_subcommands().cloned());
+            pages.reverse();
+        }
+    }
+    out::stdout(&page)
+}
+
 impl Cli {
     /// Does what the command line says.
     pub fn run(self) -> Result<()> {
@@ -107,6 +151,9 @@ impl Cli {
                 wallet_commands::test_money(wallet, base, usd, json)
             }
             Command::Pack(args) => pack::pack(&args, json),
+            Command::Magnet(args) => magnet::magnet(&args, json),
+            Command::Completions { shell } => completions(shell),
+            Command::Man => manual(),
             Command::Key { file } => keyfile::create(&file, json),
         }
     }

@@ -1,24 +1,52 @@
-//! A satchel on disk: read its front, check all of it, decrypt it. Memory: one chunk of 16 KiB.
+//! A satchel on disk: read its front, check all of it, decrypt it.
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Seek as _, SeekFrom, Write},
+    io::{self, BufReader, Read, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use satchel_format::{
-    ContentKey, FormatError, Front, Satchel, SegmentReader, Unlocked, merkle::Leaf,
+    ContentKey, FormatError, Front, Satchel, Segment, SegmentReader, Unlocked, merkle::Leaf,
 };
 
 use crate::{
     fail::{Exit, Failure, Result},
+    lanes, money,
     say::Progress,
 };
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
+/// Longest segment that is held as a whole: as long as the fixed plan's for works below 128 GB.
+const WHOLE_BYTES: u64 = (8 << 20) + (1 << 16);
 /// Bytes before a segment's first chunk.
 const PREFIX_BYTES: usize = 56;
+
+/// Altered segments that are named one by one.
+const MAX_NAMED: usize = 5;
+
+/// What a file that ends early lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// Bytes to its proper end.
+    pub bytes: u64,
+    /// Segments that are there as a whole.
+    pub whole: u32,
+    /// Segments it should have.
+    pub segments: u32,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (bytes, whole) = (money::grouped(self.bytes), self.whole);
+        write!(
+            f,
+            "the last {bytes} bytes; {whole} of {} segments are whole",
+            self.segments
+        )
+    }
+}
 
 /// An open satchel whose header, length and preview are genuine.
 #[derive(Debug)]
@@ -32,6 +60,18 @@ pub struct SatchelFile {
 impl SatchelFile {
     /// Reads the front and checks it, the preview, and that nothing is missing or added.
     pub fn open(path: &Path) -> Result<Self> {
+        match Self::open_partly(path)? {
+            (file, None) => Ok(file),
+            (_, Some(missing)) => Err(Failure {
+                what: format!("{} is cut short: it lacks {missing}", path.display()),
+                ..Failure::from(FormatError::FileSize)
+            }
+            .next("Get the rest, or all of it again: nothing of it is lost.")),
+        }
+    }
+
+    /// As [`SatchelFile::open`], for a file that may end early, even within its preview.
+    pub fn open_partly(path: &Path) -> Result<(Self, Option<Missing>)> {
         let failure = |e| Failure::file("read", path, &e);
         let mut file = File::open(path).map_err(failure)?;
         let metadata = file.metadata().map_err(failure)?;
@@ -46,13 +86,29 @@ impl SatchelFile {
                 Front::Need(more) => {
                     let wanted = more.saturating_sub(bytes.len()) as u64;
                     let read = Read::by_ref(&mut file).take(wanted).read_to_end(&mut bytes);
-                    if read.map_err(failure)? as u64 != wanted {
-                        return Err(FormatError::FileSize.into());
+                    let read = read.map_err(failure)? as u64;
+                    if read != wanted {
+                        let lacking = money::grouped(wanted.saturating_sub(read));
+                        return Err(Failure {
+                            what: format!(
+                                "{} ends within its header, of which at least {lacking} more bytes are needed",
+                                path.display()
+                            ),
+                            ..Failure::from(FormatError::FileSize)
+                        });
                     }
                 }
             }
         };
-        satchel.check_file_size(metadata.len())?;
+        let (have, want) = (metadata.len(), satchel.file_size());
+        if have > want {
+            let added = money::grouped(have.saturating_sub(want));
+            return Err(Failure {
+                what: format!("{} has {added} bytes after its end", path.display()),
+                ..Failure::from(FormatError::FileSize)
+            });
+        }
+        let missing = (have < want).then(|| missing(&satchel, have));
         // The preview follows the header, and is at most 4 MiB.
         let mut preview = Vec::new();
         let wanted = u64::from(satchel.layout().preview_len());
@@ -60,19 +116,23 @@ impl SatchelFile {
             .take(wanted)
             .read_to_end(&mut preview)
             .map_err(failure)?;
-        satchel.check_preview(&preview)?;
-        Ok(Self {
+        if missing.is_none() || preview.len() as u64 == wanted {
+            satchel.check_preview(&preview)?;
+        }
+        let file = Self {
             file,
             path: path.to_owned(),
             satchel,
-        })
+        };
+        Ok((file, missing))
     }
 
-    /// Checks that the body is the one the creator signed.
+    /// Checks that the body is the one the creator signed, and names the segments that aren't.
     pub fn verify(&mut self) -> Result<()> {
         let mut progress = Progress::new("checking", self.satchel.table().body_size());
         let mut body = self.body()?;
         let mut buffer = vec![0; BUFFER_BYTES];
+        let mut altered = Vec::new();
         for (index, segment) in (0..).zip(self.satchel.table().segments()) {
             let mut leaf = Leaf::new();
             let mut left = segment.sealed_len();
@@ -86,20 +146,75 @@ impl SatchelFile {
                 left = left.saturating_sub(len as u64);
                 progress.add(len as u64);
             }
-            self.satchel.check_segment(index, &leaf.finish())?;
+            if self.satchel.check_segment(index, &leaf.finish()).is_err() {
+                altered.push(index);
+            }
         }
-        Ok(())
+        if altered.is_empty() {
+            return Ok(());
+        }
+        Err(Failure {
+            what: self.tell(&altered)?,
+            ..Failure::from(FormatError::SegmentDigest)
+        }
+        .next("Get the file again from its creator or issuer; the rest of it is genuine."))
     }
 
-    /// Decrypts everything into `out`. The body is compared with the creator's signature once
-    /// more on the way: the file may have changed since it was checked.
+    /// Which segments were altered, and where they lie.
+    fn tell(&self, altered: &[u32]) -> Result<String> {
+        let count = self.satchel.table().count();
+        let mut places = Vec::new();
+        for index in altered.iter().take(MAX_NAMED) {
+            let range = self.satchel.segment_range(*index)?;
+            let (first, end) = (range.start, range.end.saturating_sub(1));
+            let (first, last) = (money::grouped(first), money::grouped(end));
+            places.push(format!("segment {index} (bytes {first} to {last})"));
+        }
+        let more = altered.len().saturating_sub(places.len());
+        if more > 0 {
+            places.push(format!("{more} more"));
+        }
+        Ok(format!(
+            "{} of {count} segments are not as their creator packed them: {}",
+            altered.len(),
+            places.join(", ")
+        ))
+    }
+
+    /// Decrypts everything into `out`. Of a segment nothing is written before it was compared with
+    /// the creator's signature: the file may have changed since it was checked. Memory: a segment
+    /// for each core; of a file whose segments are longer than [`WHOLE_BYTES`], a chunk, and there
+    /// the comparison comes at a segment's end.
     pub fn decrypt(&mut self, key: &ContentKey, out: &mut dyn Write) -> Result<()> {
         let mut progress = Progress::new("opening", self.satchel.table().body_size());
         let mut body = self.body()?;
         let unlocked = self.satchel.unlock(key)?;
-        for index in 0..self.satchel.table().count() {
-            let leaf = decrypt_segment(&unlocked, index, &mut body, out, &mut progress)?;
-            self.satchel.check_segment(index, &leaf)?;
+        let table = self.satchel.table();
+        let lens: Vec<(u32, u64)> = (0..)
+            .zip(table.segments().iter().map(Segment::sealed_len))
+            .collect();
+        let longest = lens.iter().map(|(_, len)| *len).max().unwrap_or_default();
+        if longest > WHOLE_BYTES {
+            for (index, _) in lens {
+                let leaf = decrypt_segment(&unlocked, index, &mut body, out, &mut progress)?;
+                self.satchel.check_segment(index, &leaf)?;
+            }
+            return Ok(());
+        }
+        for batch in lens.chunks(lanes::lanes(longest)) {
+            let mut read = Vec::new();
+            for (index, len) in batch {
+                let mut sealed = vec![0; usize::try_from(*len).unwrap_or(usize::MAX)];
+                body.read_exact(&mut sealed)?;
+                read.push((*index, sealed));
+            }
+            let opened = lanes::all(read, |(index, sealed)| {
+                Ok(unlocked.open_segment(index, &sealed)?)
+            })?;
+            for (plain, (_, len)) in opened.iter().zip(batch) {
+                out.write_all(plain).map_err(|e| cannot_write(&e))?;
+                progress.add(*len);
+            }
         }
         Ok(())
     }
@@ -115,6 +230,23 @@ impl SatchelFile {
             path: self.path.clone(),
         })
     }
+}
+
+fn missing(satchel: &Satchel, have: u64) -> Missing {
+    let segments = satchel.table().count();
+    let whole = (0..segments).take_while(|index| {
+        let range = satchel.segment_range(*index);
+        range.is_ok_and(|range| range.end <= have)
+    });
+    Missing {
+        bytes: satchel.file_size().saturating_sub(have),
+        whole: u32::try_from(whole.count()).unwrap_or(segments),
+        segments,
+    }
+}
+
+fn cannot_write(error: &io::Error) -> Failure {
+    Failure::new(Exit::Machine, format!("can't write the result: {error}"))
 }
 
 /// Decrypts one segment into `out` and gives the hash of its ciphertext.
@@ -138,8 +270,7 @@ fn decrypt_segment(
         leaf.update(&sealed);
         plain.clear();
         reader.chunk(&sealed, &mut plain)?;
-        out.write_all(&plain)
-            .map_err(|e| Failure::new(Exit::Machine, format!("can't write the result: {e}")))?;
+        out.write_all(&plain).map_err(|e| cannot_write(&e))?;
         progress.add(len as u64);
     }
     Ok(leaf.finish())

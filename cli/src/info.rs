@@ -15,9 +15,14 @@ use crate::{
 
 /// Shows what the header says; the body is not read.
 pub fn info(path: &Path, json: bool) -> Result<()> {
-    let file = SatchelFile::open(path)?;
+    let (file, missing) = SatchelFile::open_partly(path)?;
     if json {
-        return say::line(&describe(&file.satchel)?.to_string());
+        let mut described = describe(&file.satchel)?;
+        if let (Some(missing), Some(members)) = (missing, described.as_object_mut()) {
+            members.insert("missing_bytes".into(), missing.bytes.into());
+            members.insert("whole_segments".into(), missing.whole.into());
+        }
+        return say::line(&described.to_string());
     }
     let satchel = &file.satchel;
     let manifest = satchel.manifest();
@@ -66,12 +71,17 @@ pub fn info(path: &Path, json: bool) -> Result<()> {
             format!("{} bytes", satchel.layout().preview_len()),
         ));
     }
+    if let Some(missing) = missing {
+        rows.push(("missing", missing.to_string()));
+    }
     for (name, value) in rows {
         say::line(&format!("{name:<11} {value}"))?;
     }
-    say::note(
-        "Signature, header and length are genuine. `satchel verify` checks the contents too.",
-    );
+    say::note(if missing.is_some() {
+        "Signature and header are genuine. The file is not complete."
+    } else {
+        "Signature, header and length are genuine. `satchel verify` checks the contents too."
+    });
     Ok(())
 }
 

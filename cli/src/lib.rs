@@ -28,6 +28,8 @@ pub mod http;
 pub mod info;
 pub mod issuer;
 pub mod keyfile;
+pub mod lanes;
+pub mod magnet;
 pub mod money;
 pub mod open;
 pub mod ops;

@@ -95,6 +95,16 @@ pub fn write(path: &Path, access: Access, bytes: &[u8]) -> Result<()> {
     pending.finish()
 }
 
+/// Writes bytes to stdout. A reader that went away (`| head`) is no failure.
+pub fn stdout(bytes: &[u8]) -> Result<()> {
+    match io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::file("write", Path::new("stdout"), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Where a command's file goes: a path, or `-` for stdout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::{
     args, clock,
     fail::{Exit, Failure, Result},
-    keyfile, money,
+    keyfile, lanes, money,
     out::{self, Access, Pending},
     say::{self, Progress},
 };
@@ -193,7 +193,7 @@ fn describe(options: &Options) -> Result<Description> {
     })
 }
 
-/// Writes body, then front; memory is one segment.
+/// Writes body, then front. Memory: a segment for each core.
 fn write(
     mut packer: Packer,
     source: &mut File,
@@ -206,14 +206,30 @@ fn write(
     let mut progress = Progress::new("packing", size);
     out.seek(SeekFrom::Start(packer.front_len()))
         .map_err(writing)?;
-    let mut plain = Vec::new();
-    while let Some(len) = packer.next_len() {
-        plain.resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
-        source.read_exact(&mut plain).map_err(reading)?;
-        let salt: [u8; SALT_BYTES] = clock::random()?;
-        out.write_all(&packer.segment(&salt, &plain)?)
-            .map_err(writing)?;
-        progress.add(u64::from(len));
+    let lens: Vec<u32> = packer
+        .table()
+        .segments()
+        .iter()
+        .map(|s| s.plain_len)
+        .collect();
+    let longest = lens.iter().copied().max().unwrap_or_default();
+    let planned: Vec<(u32, u32)> = (0..).zip(lens).collect();
+    for batch in planned.chunks(lanes::lanes(u64::from(longest))) {
+        let mut read = Vec::new();
+        for (index, len) in batch {
+            let mut plain = vec![0; usize::try_from(*len).unwrap_or(usize::MAX)];
+            source.read_exact(&mut plain).map_err(reading)?;
+            let salt: [u8; SALT_BYTES] = clock::random()?;
+            read.push((*index, salt, plain));
+        }
+        let sealed = lanes::all(read, |(index, salt, plain)| {
+            Ok(packer.seal(index, &salt, &plain)?)
+        })?;
+        for (sealed, (_, len)) in sealed.iter().zip(batch) {
+            out.write_all(&sealed.bytes).map_err(writing)?;
+            packer.add(sealed);
+            progress.add(u64::from(*len));
+        }
     }
     if source.read(&mut [0]).map_err(reading)? != 0 {
         return Err(

@@ -9,18 +9,20 @@
 
 use alloc::vec::Vec;
 
-use aes_gcm::{AeadInOut as _, Aes256Gcm, Nonce, Tag};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha512;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::Key32;
+use crate::{
+    Key32,
+    aead::{Aead, NONCE_BYTES},
+};
 
 /// Plaintext bytes of every chunk but the last.
 pub const CHUNK_BYTES: usize = 16_384;
 /// Bytes each chunk grows by.
-pub const TAG_BYTES: usize = 16;
+pub const TAG_BYTES: usize = crate::aead::TAG_BYTES;
 /// Bytes of the salt a message begins with.
 pub const SALT_BYTES: usize = 24;
 /// Bytes of the key commitment that follows the salt.
@@ -32,7 +34,6 @@ pub const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
 /// Most chunks a message may have ("Message chunking").
 pub const MAX_CHUNKS: u64 = 1 << 38;
 
-const NONCE_BYTES: usize = 12;
 const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 
 /// Why a message can't be sealed or opened.
@@ -90,7 +91,7 @@ pub fn plain_len(sealed: u64) -> Option<u64> {
 
 /// Cipher and base nonce of one message; nobody outside this file can choose a nonce.
 struct Message {
-    cipher: Aes256Gcm,
+    cipher: Aead,
     base_nonce: [u8; NONCE_BYTES],
 }
 
@@ -119,7 +120,7 @@ impl Message {
         let commitment = take(&mut bytes);
         (
             Self {
-                cipher: Aes256Gcm::new((&*cipher_key).into()),
+                cipher: Aead::new(&cipher_key),
                 base_nonce,
             },
             commitment,
@@ -127,7 +128,7 @@ impl Message {
     }
 
     /// Base nonce XOR chunk number as a big-endian integer ("AEAD usage").
-    fn nonce(&self, index: u64) -> Result<Nonce<aes_gcm::aead::consts::U12>, Error> {
+    fn nonce(&self, index: u64) -> Result<[u8; NONCE_BYTES], Error> {
         if index >= MAX_CHUNKS {
             return Err(Error::TooLong);
         }
@@ -135,7 +136,7 @@ impl Message {
         for (byte, number) in nonce.iter_mut().rev().zip(index.to_le_bytes()) {
             *byte ^= number;
         }
-        Ok(nonce.into())
+        Ok(nonce)
     }
 
     fn seal(&self, index: u64, plain: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
@@ -143,10 +144,7 @@ impl Message {
         let start = out.len();
         out.extend_from_slice(plain);
         let chunk = out.get_mut(start..).ok_or(Error::Length)?;
-        let tag = self
-            .cipher
-            .encrypt_inout_detached(&nonce, b"", chunk.into())
-            .map_err(|_| Error::TooLong)?;
+        let tag = self.cipher.seal(nonce, chunk).map_err(|_| Error::TooLong)?;
         out.extend_from_slice(&tag);
         Ok(())
     }
@@ -159,9 +157,7 @@ impl Message {
         let start = out.len();
         out.extend_from_slice(body);
         let chunk = out.get_mut(start..).ok_or(Error::Length)?;
-        let opened =
-            self.cipher
-                .decrypt_inout_detached(&nonce, b"", chunk.into(), &Tag::from(*tag));
+        let opened = self.cipher.open(nonce, chunk, tag);
         // Whatever stands there after a failure must not be taken for plaintext.
         opened.map_err(|_| {
             out.truncate(start);

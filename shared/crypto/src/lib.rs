@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod aead;
 pub mod b32;
 pub mod b64;
 pub mod cobblestone;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! packer = Packer::new(…)            reserve packer.front_len() bytes
-//! packer.segment(salt, plain) …      append what each call gives
+//! packer.segment(salt, plain) …      append what each call gives; or seal() on many threads, add() in order
 //! packer.finish()                    write these bytes into the reserved space
 //! ```
 
@@ -46,6 +46,14 @@ pub struct Description {
     pub terms: Terms,
     /// Unix seconds.
     pub created: u64,
+}
+
+/// A sealed segment.
+#[derive(Debug)]
+pub struct Sealed {
+    /// Its ciphertext.
+    pub bytes: Vec<u8>,
+    leaf: [u8; 32],
 }
 
 /// Packs one satchel.
@@ -145,7 +153,19 @@ impl Packer {
         salt: &[u8; SALT_BYTES],
         plain: &[u8],
     ) -> Result<Vec<u8>, FormatError> {
-        let index = self.next;
+        let sealed = self.seal(self.next, salt, plain)?;
+        self.add(&sealed);
+        Ok(sealed.bytes)
+    }
+
+    /// Seals any segment, on whatever thread: [`Packer::add`] takes them in order. `salt` MUST be
+    /// fresh and random.
+    pub fn seal(
+        &self,
+        index: u32,
+        salt: &[u8; SALT_BYTES],
+        plain: &[u8],
+    ) -> Result<Sealed, FormatError> {
         let segment = self.table.get(index).ok_or(FormatError::Plan)?;
         if u32::try_from(plain.len()) != Ok(segment.plain_len) {
             return Err(FormatError::Plan);
@@ -164,9 +184,22 @@ impl Packer {
             sealer.chunk(chunk, &mut out)?;
         }
         sealer.finish(last, &mut out)?;
-        self.leaves.push(Leaf::of(&out));
-        self.next = index.saturating_add(1);
-        Ok(out)
+        Ok(Sealed {
+            leaf: Leaf::of(&out),
+            bytes: out,
+        })
+    }
+
+    /// Takes note of the next segment, whose bytes were appended to the body.
+    pub fn add(&mut self, sealed: &Sealed) {
+        self.leaves.push(sealed.leaf);
+        self.next = self.next.saturating_add(1);
+    }
+
+    /// The segments as planned.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
     }
 
     /// The front: exactly [`Packer::front_len`] bytes, and the manifest that stands in it.
