@@ -32,12 +32,12 @@ paid twice), 7 streaming only.";
 enum Command {
     /// Show what a satchel is: title, price, issuer, creator. No network, no key.
     Info {
-        /// The satchel.
+        /// The satchel; `-` is stdin.
         file: PathBuf,
     },
     /// Check every byte of a satchel against its creator's signature. No network, no key.
     Verify {
-        /// The satchel.
+        /// The satchel; `-` is stdin.
         file: PathBuf,
     },
     /// Buy a satchel, if you don't own it yet, and write its contents to a file.

@@ -12,7 +12,7 @@ use satchel_format::{
 
 use crate::{
     fail::{Exit, Failure, Result},
-    lanes, money,
+    lanes, money, out,
     say::Progress,
 };
 
@@ -73,12 +73,17 @@ impl SatchelFile {
     /// As [`SatchelFile::open`], for a file that may end early, even within its preview.
     pub fn open_partly(path: &Path) -> Result<(Self, Option<Missing>)> {
         let failure = |e| Failure::file("read", path, &e);
-        let mut file = File::open(path).map_err(failure)?;
-        let metadata = file.metadata().map_err(failure)?;
-        if !metadata.is_file() {
-            let what = format!("{} is not a file", path.display());
-            return Err(Failure::new(Exit::Usage, what));
-        }
+        let (mut file, have) = if out::is_pipe(path) {
+            out::spooled_stdin()?
+        } else {
+            let file = File::open(path).map_err(failure)?;
+            let metadata = file.metadata().map_err(failure)?;
+            if !metadata.is_file() {
+                let what = format!("{} is not a file", path.display());
+                return Err(Failure::new(Exit::Usage, what));
+            }
+            (file, metadata.len())
+        };
         let mut bytes = Vec::new();
         let satchel = loop {
             match Front::read(&bytes)? {
@@ -100,7 +105,7 @@ impl SatchelFile {
                 }
             }
         };
-        let (have, want) = (metadata.len(), satchel.file_size());
+        let want = satchel.file_size();
         if have > want {
             let added = money::grouped(have.saturating_sub(want));
             return Err(Failure {

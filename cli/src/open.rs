@@ -29,7 +29,7 @@ use crate::{
 /// What the user asked for.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The satchel.
+    /// The satchel; `-` is stdin.
     pub file: PathBuf,
     /// Where its contents go; `-` is stdout.
     #[arg(short, long, value_name = "FILE")]

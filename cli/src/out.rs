@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, IsTerminal as _, Write},
+    io::{self, IsTerminal as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -95,6 +95,41 @@ pub fn write(path: &Path, access: Access, bytes: &[u8]) -> Result<()> {
     pending.finish()
 }
 
+/// The name that stands for stdin or stdout.
+pub const PIPE: &str = "-";
+
+/// Whether a path stands for stdin or stdout.
+#[must_use]
+pub fn is_pipe(path: &Path) -> bool {
+    path == Path::new(PIPE)
+}
+
+/// A nameless file for what must be read or written in another order than it passes a pipe. Only
+/// its owner can read it, and it is gone with this process.
+pub fn spool() -> Result<File> {
+    let name = format!("satchel-{}", b32::encode(&clock::random::<10>()?));
+    let path = std::env::temp_dir().join(name);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let failure = |e| Failure::file("write", &path, &e);
+    let file = options.open(&path).map_err(failure)?;
+    // Where an open file can't lose its name it keeps it; nothing secret stays in it but ciphertext
+    // or what the user had in the pipe.
+    drop(fs::remove_file(&path));
+    Ok(file)
+}
+
+/// All of stdin, spooled, and its length.
+pub fn spooled_stdin() -> Result<(File, u64)> {
+    let failure = |e| Failure::file("read", Path::new("stdin"), &e);
+    let mut file = spool()?;
+    let length = io::copy(&mut io::stdin().lock(), &mut file).map_err(failure)?;
+    file.seek(SeekFrom::Start(0)).map_err(failure)?;
+    Ok((file, length))
+}
+
 /// Writes bytes to stdout. A reader that went away (`| head`) is no failure.
 pub fn stdout(bytes: &[u8]) -> Result<()> {
     match io::stdout().lock().write_all(bytes) {
@@ -117,7 +152,7 @@ pub enum Target {
 impl Target {
     /// Checks before anything is paid that the result can be put there.
     pub fn new(path: &Path, force: bool) -> Result<Self> {
-        if path == Path::new("-") {
+        if is_pipe(path) {
             if io::stdout().is_terminal() {
                 return Err(
                     Failure::new(Exit::Usage, "this would fill your terminal with bytes")

@@ -19,7 +19,7 @@ use crate::{
     args, clock,
     fail::{Exit, Failure, Result},
     keyfile, lanes, money,
-    out::{self, Access, Pending},
+    out::{self, Access, Pending, Target},
     say::{self, Progress},
 };
 
@@ -29,9 +29,9 @@ const MAX_KEY_BYTES: u64 = 4_096;
 /// What the user asked for.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// What to pack.
+    /// What to pack; `-` is stdin, and wants --name.
     pub file: PathBuf,
-    /// Where the satchel goes.
+    /// Where the satchel goes; `-` is stdout, and wants --key-out.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
     /// Replace satchel and key file if they are there already.
@@ -110,11 +110,27 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
                 .next("They are cut where a player can begin, which this command doesn't know."),
         );
     }
-    let key_path = options
-        .key_out
-        .clone()
-        .unwrap_or_else(|| beside(&options.out));
-    for path in [&options.out, &key_path] {
+    let to_pipe = out::is_pipe(&options.out);
+    let key_path = match &options.key_out {
+        Some(path) => path.clone(),
+        None if to_pipe => {
+            return Err(Failure::new(Exit::Usage, "where does the key go?")
+                .next("Add --key-out FILE: the satchel alone can never be opened."));
+        }
+        None => beside(&options.out),
+    };
+    if to_pipe {
+        // Refuses a terminal.
+        Target::new(&options.out, false)?;
+        if json {
+            return Err(Failure::new(
+                Exit::Usage,
+                "--json and -o - both want stdout",
+            ));
+        }
+    }
+    let made = [&options.out, &key_path];
+    for path in made.into_iter().skip(usize::from(to_pipe)) {
         if !options.force && path.symlink_metadata().is_ok() {
             return Err(
                 Failure::new(Exit::Usage, format!("{} is there already", path.display()))
@@ -124,8 +140,13 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
     }
     let creator = keyfile::read(&options.work_key)?;
     let failure = |e| Failure::file("read", &options.file, &e);
-    let mut source = File::open(&options.file).map_err(failure)?;
-    let size = source.metadata().map_err(failure)?.len();
+    let (mut source, size) = if out::is_pipe(&options.file) {
+        out::spooled_stdin()?
+    } else {
+        let file = File::open(&options.file).map_err(failure)?;
+        let size = file.metadata().map_err(failure)?.len();
+        (file, size)
+    };
     let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
     let description = describe(options)?;
     let work_nonce = Bytes(description.work_nonce);
@@ -150,18 +171,30 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
     };
     let kept_json = serde_json::to_vec_pretty(&kept)
         .map_err(|_| Failure::new(Exit::Machine, "the key can't be written"))?;
-    let mut pending = Pending::create(&options.out, Access::Default)?;
-    let signed = write(packer, &mut source, size, options, pending.file())?;
-    out::write(&key_path, Access::Owner, &kept_json)?;
-    pending.finish()?;
+    let keep = || out::write(&key_path, Access::Owner, &kept_json);
+    let signed = if to_pipe {
+        // The front is known last and stands first.
+        let mut spool = out::spool()?;
+        let signed = write(packer, &mut source, size, options, &mut spool)?;
+        keep()?;
+        let failure = |e| Failure::file("write", &options.out, &e);
+        spool.seek(SeekFrom::Start(0)).map_err(failure)?;
+        std::io::copy(&mut spool, &mut std::io::stdout().lock()).map_err(failure)?;
+        signed
+    } else {
+        let mut pending = Pending::create(&options.out, Access::Default)?;
+        let signed = write(packer, &mut source, size, options, pending.file())?;
+        keep()?;
+        pending.finish()?;
+        signed
+    };
     report(options, json, &kept, &key_path, &signed)
 }
 
 fn describe(options: &Options) -> Result<Description> {
     let own_name = || {
-        options
-            .file
-            .file_name()
+        let file = Some(&options.file).filter(|file| !out::is_pipe(file))?;
+        file.file_name()
             .and_then(|name| name.to_str())
             .map(str::to_owned)
     };
@@ -264,12 +297,17 @@ fn report(
             .to_string(),
         );
     }
-    say::line(&format!(
+    let packed = format!(
         "packed {} as {} at {}",
         options.out.display(),
         kept.work,
         money::usd(options.price)
-    ))?;
+    );
+    if out::is_pipe(&options.out) {
+        say::note(&packed);
+    } else {
+        say::line(&packed)?;
+    }
     say::note(&format!(
         "Keep {} secret and safe: it opens the satchel, and the issuer needs it to sell it.",
         key_path.display()

@@ -472,3 +472,45 @@ fn manual_and_completions_name_every_command() {
     }
     folder.satchel(&["completions", "tcl"]).fails(2);
 }
+
+#[test]
+fn pipes_go_in_and_out() {
+    let folder = packed(b"a song");
+    let pack = [
+        "pack",
+        "-",
+        "-o",
+        "-",
+        "--title",
+        "Tide",
+        "--price",
+        "1",
+        "--issuer",
+        "http://localhost:8787",
+    ];
+    let key = ["--work-key", "creator.key", "--name", "tide.bin"];
+    let args = [&pack[..], &key[..], &["--key-out", "tide.key"]].concat();
+    let contents = vec![9; (1 << 20) + 3];
+    let ran = folder.piped(&args, &contents);
+    assert!(
+        ran.stderr().contains("packed - as wrk_"),
+        "{}",
+        ran.stderr()
+    );
+    let satchel = ran.bytes();
+    let told = folder.piped(&["info", "-", "--json"], &satchel).json();
+    assert_eq!(told["manifest"]["name"], "tide.bin");
+    folder.piped(&["verify", "-"], &satchel).ok();
+    let open = ["open", "-", "-o", "-", "--key-file", "tide.key"];
+    assert!(folder.piped(&open, &satchel).bytes() == contents);
+    let cut = satchel.split_last().unwrap().1;
+    let err = folder.piped(&["verify", "-"], cut).fails(3);
+    assert!(err.contains("lacks the last 1 bytes"), "{err}");
+    // A satchel whose key went nowhere could never be opened.
+    let err = folder.piped(&[&pack[..], &key[..]].concat(), b"x").fails(2);
+    assert!(err.contains("--key-out"), "{err}");
+    let unnamed = [&pack[..], &key[..2], &["--key-out", "other.key"]].concat();
+    let err = folder.piped(&unnamed, b"x").fails(2);
+    assert!(err.contains("--name"), "{err}");
+    assert!(!folder.has("other.key"));
+}

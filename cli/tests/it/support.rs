@@ -72,6 +72,27 @@ impl Drop for Folder {
     }
 }
 
+impl Folder {
+    /// As `satchel`, with these bytes on stdin.
+    pub(crate) fn piped(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_satchel"))
+            .args(args)
+            .current_dir(&self.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        let bytes = stdin.to_vec();
+        // A program that refuses early reads nothing.
+        let writer = std::thread::spawn(move || drop(std::io::Write::write_all(&mut pipe, &bytes)));
+        let output = child.wait_with_output().expect("the program ends");
+        writer.join().expect("the writer ends");
+        Ran(output)
+    }
+}
+
 /// What a command did.
 pub(crate) struct Ran(pub(crate) Output);
 
@@ -97,6 +118,12 @@ impl Ran {
             self.stderr()
         );
         self.stderr()
+    }
+
+    /// It did what it was asked; gives the bytes of its stdout.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        assert!(self.0.status.success(), "{}", self.stderr());
+        self.0.stdout.clone()
     }
 
     pub(crate) fn stdout(&self) -> String {
