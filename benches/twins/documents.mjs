@@ -6,17 +6,17 @@ const HKDF = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array() };
 const HMAC = { name: 'HMAC', hash: 'SHA-256' };
 let keys;
 
-const derive = async (secret, label, algorithm, uses) => {
+const derive = async (secret, label) => {
   const info = { ...HKDF, info: bytesOf(`satchel/v1 handle ${label}`) };
   const raw = await crypto.subtle.deriveBits(info, secret, 256);
-  return crypto.subtle.importKey('raw', raw, algorithm, false, uses);
+  return crypto.subtle.importKey('raw', raw, HMAC, false, ['sign']);
 };
 
 async function readKeys(env) {
   const secret = await crypto.subtle.importKey('raw', fromB64u(env.HANDLE_KEY), 'HKDF', false, ['deriveBits']);
   return {
-    nonce: await derive(secret, 'nonce', HMAC, ['sign']),
-    body: await derive(secret, 'body', 'AES-GCM', ['encrypt']),
+    nonce: await derive(secret, 'nonce'),
+    body: await derive(secret, 'body'),
     quote: await crypto.subtle.importKey('raw', fromB64u(env.QUOTE_KEY), HMAC, false, ['verify']),
   };
 }
@@ -27,9 +27,12 @@ export const workTag = async (work) => (await sha256(bytesOf(work))).subarray(0,
 export async function sealHandle(env, account, order) {
   keys ??= await readKeys(env);
   const plain = new Uint8Array([...fromB64u(account), ...order]);
-  const iv = new Uint8Array(await crypto.subtle.sign('HMAC', keys.nonce, plain)).slice(0, 12);
-  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, keys.body, plain);
-  return `pur_${b64u([...iv, ...new Uint8Array(sealed)])}`;
+  const tag = new Uint8Array(await crypto.subtle.sign('HMAC', keys.nonce, plain)).slice(0, 16);
+  const mask = [];
+  for (let block = 0; mask.length < plain.length; block += 1) {
+    mask.push(...new Uint8Array(await crypto.subtle.sign('HMAC', keys.body, new Uint8Array([...tag, block]))));
+  }
+  return `pur_${b64u([...tag, ...plain.map((byte, i) => byte ^ mask[i])])}`;
 }
 
 async function readQuote(token, env) {
