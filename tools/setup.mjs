@@ -24,13 +24,16 @@ const CARGO_TOOLS = {
   'cargo-deny': { binary: 'cargo-deny', version: () => CARGO_DENY },
 };
 
+// Each has a root of its own: cargo locks a root while it installs, and two are installed at once.
+const rootOf = (crate) => join(TOOLS, 'installed', crate);
+
 /** Where a tool from crates.io lives once installed. */
-export const toolPath = (crate) => join(TOOLS, 'bin', CARGO_TOOLS[crate].binary);
+export const toolPath = (crate) => join(rootOf(crate), 'bin', CARGO_TOOLS[crate].binary);
 export const toolVersion = (crate) => CARGO_TOOLS[crate].version();
 
 /** cargo's own record of what it installed there. */
 function installedVersion(crate) {
-  const record = join(TOOLS, '.crates.toml');
+  const record = join(rootOf(crate), '.crates.toml');
   if (!existsSync(record) || !existsSync(toolPath(crate))) return undefined;
   const line = new RegExp(`^"${crate} ([^ ]+) `, 'm');
   return line.exec(readFileSync(record, 'utf8'))?.[1];
@@ -104,7 +107,7 @@ async function withoutTls(crate, version) {
 /** `cargo install` into the cache. A target directory per crate lets an interrupted one go on. */
 function cargoInstall(crate, version, { source, locked, tell }) {
   const what = source ? ['--path', source] : [`${crate}@${version}`];
-  const args = ['install', ...what, '--root', TOOLS, '--force'];
+  const args = ['install', ...what, '--root', rootOf(crate), '--force'];
   args.push('--bin', CARGO_TOOLS[crate].binary, ...(locked ? ['--locked'] : []));
   const env = { ...process.env, ...quickBuild(crate), CARGO_TARGET_DIR: join(TOOLS, 'target', crate) };
   // Our own settings for wasm and the workspace have no business in a tool's build.
@@ -117,25 +120,31 @@ function notInstalled(crate, version, { out, signal, code }) {
   return new Told(`${out.trim()}\n\nCould not install ${crate} ${version} (${end}).`);
 }
 
-async function cargoTool(crate) {
-  const version = toolVersion(crate);
-  if (installedVersion(crate) === version) return;
-  await step(`${crate} ${version}, compiled once into the cache`, async (tell) => {
-    mkdirSync(TOOLS, { recursive: true });
-    const source = await CARGO_TOOLS[crate].source?.(crate, version);
-    if (source) {
-      const changed = await cargoInstall(crate, version, { source, tell });
-      if (changed.code === 0) return { note: 'unable to download' };
-      throw notInstalled(crate, version, changed);
-    }
-    const locked = await cargoInstall(crate, version, { locked: true, tell });
-    if (locked.code === 0) return { note: 'from its lock file' };
-    // A registry may no longer offer a version that the tool's own lock file names.
-    const loose = await cargoInstall(crate, version, { locked: false, tell });
-    if (loose.code === 0) return { note: 'without its lock file, which this registry could not serve' };
-    throw notInstalled(crate, version, loose);
-  });
-  rmSync(join(TOOLS, 'target', crate), { recursive: true, force: true });
+async function install(crate, version, tell) {
+  const source = await CARGO_TOOLS[crate].source?.(crate, version);
+  if (source) {
+    const changed = await cargoInstall(crate, version, { source, tell });
+    if (changed.code !== 0) throw notInstalled(crate, version, changed);
+    return;
+  }
+  const locked = await cargoInstall(crate, version, { locked: true, tell });
+  if (locked.code === 0) return;
+  // A registry may no longer offer a version that the tool's own lock file names.
+  const loose = await cargoInstall(crate, version, { locked: false, tell });
+  if (loose.code !== 0) throw notInstalled(crate, version, loose);
+  console.log(`  (${crate} without its lock file, which this registry could not serve)`);
+}
+
+/** Compiles what is missing of these, side by side: each has stretches that keep one core busy. */
+async function cargoTools(crates) {
+  const missing = crates.filter((crate) => installedVersion(crate) !== toolVersion(crate));
+  if (!missing.length) return;
+  mkdirSync(TOOLS, { recursive: true });
+  const names = missing.map((crate) => `${crate} ${toolVersion(crate)}`).join(', ');
+  await step(`${names}, compiled once into the cache`, (tell) =>
+    Promise.all(missing.map((crate) => install(crate, toolVersion(crate), tell))),
+  );
+  for (const crate of missing) rmSync(join(TOOLS, 'target', crate), { recursive: true, force: true });
 }
 
 /** A program for the tests only, from the distribution; its path. */
@@ -159,8 +168,7 @@ export const ffmpeg = () => systemProgram(['ffmpeg'], ['ffmpeg'], 'Making the te
 export async function setUpBuild() {
   needRust();
   await wasmTarget();
-  await cargoTool('worker-build');
-  await cargoTool('wasm-bindgen-cli');
+  await cargoTools(['worker-build', 'wasm-bindgen-cli']);
 }
 
 /** What the tests need beyond that. */
@@ -169,7 +177,7 @@ export async function setUpTests() {
   return { chromium: await chromium(), ffmpeg: await ffmpeg() };
 }
 
-export const setUpDeny = () => cargoTool('cargo-deny');
+export const setUpDeny = () => cargoTools(['cargo-deny']);
 
 if (isMain(import.meta)) {
   await main(async () => {
