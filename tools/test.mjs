@@ -34,11 +34,11 @@ function readCargo(out) {
   return counts;
 }
 
-// The workspace is tested as programs are built, with the machine's own AES; cryptography and the
-// format once more as workers have them, without it.
+// The workspace is tested as programs are built, with the machine's own AES; cryptography
+// once more as workers have it, without.
 const NATIVE = {
   native: ['--workspace'],
-  'native-pure': ['-p', 'satchel-crypto', '-p', 'satchel-format'],
+  'native-pure': ['-p', 'satchel-crypto'],
 };
 
 async function nativeSuite(name, env) {
