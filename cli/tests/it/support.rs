@@ -78,6 +78,7 @@ impl Folder {
         let mut child = Command::new(env!("CARGO_BIN_EXE_satchel"))
             .args(args)
             .current_dir(&self.0)
+            .env_remove("SATCHEL_WALLET")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

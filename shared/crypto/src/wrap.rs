@@ -13,7 +13,7 @@ use aes_gcm::{
 use crate::{Key32, b64};
 
 /// Bytes of a nonce (NIST SP 800-38D §5.2.1.1).
-pub const NONCE_BYTES: usize = 12;
+pub const NONCE_BYTES: usize = crate::aead::NONCE_BYTES;
 
 /// A wrapped key that can't be opened: unknown version, altered, or bound to something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,14 @@
 //! Cryptography of the runtime: Ed25519 by WebCrypto costs half of what compiled code does, and
 //! none of a worker's size (docs/adr/0008).
 
+/// Natively, where tests run, signatures are verified by RustCrypto.
+#[cfg(not(target_family = "wasm"))]
+pub use satchel_crypto::ed25519::Software as Platform;
+#[cfg(target_family = "wasm")]
 use satchel_crypto::ed25519::{PublicKey, Verifier};
 
-/// Verifies signatures by WebCrypto; natively, where tests run, by RustCrypto.
+/// Verifies signatures by WebCrypto.
+#[cfg(target_family = "wasm")]
 #[derive(Debug, Clone, Copy)]
 pub struct Platform;
 
@@ -38,12 +43,5 @@ impl Verifier for Platform {
         // A rejection says that the bytes are no key or no signature.
         let verdict = web::verify(key, message, signature).await;
         verdict.is_ok_and(|verdict| verdict == wasm_bindgen::JsValue::TRUE)
-    }
-}
-
-#[cfg(not(target_family = "wasm"))]
-impl Verifier for Platform {
-    async fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
-        key.verify(message, signature)
     }
 }

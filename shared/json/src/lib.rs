@@ -86,11 +86,6 @@ macro_rules! read_names {
 pub struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
 impl<'a> Object<'a> {
-    /// Of a JSON text.
-    pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
-        Self::of(Value::parse(text)?)
-    }
-
     /// Of a value.
     pub fn of(value: Value<'a>) -> Result<Self, Error> {
         match value {

@@ -1,13 +1,12 @@
 //! A world in memory, and documents to send into it.
 
-use std::{
-    cell::{Cell, RefCell},
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::cell::{Cell, RefCell};
 
-use satchel_crypto::{Key32, b32, b64, ed25519::SigningKey, wrap::Keyring};
+use satchel_crypto::{
+    Key32, b32, b64,
+    ed25519::{SigningKey, at_once},
+    wrap::Keyring,
+};
 use satchel_domain::{
     allowance::Allowance,
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
@@ -39,10 +38,7 @@ const HANDLE: &str = "pur_AbC-_9";
 
 /// Runs a future that never waits for anything.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("a fake never waits"),
-    }
+    at_once(future).expect("a fake never waits")
 }
 
 fn key(n: u8) -> SigningKey {

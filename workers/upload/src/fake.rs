@@ -1,14 +1,12 @@
 //! A world in memory, and documents to send into it.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::{cell::RefCell, collections::HashMap};
 
-use satchel_crypto::{Key32, b64, ed25519::SigningKey, jws};
+use satchel_crypto::{
+    Key32, b64,
+    ed25519::{SigningKey, at_once},
+    jws,
+};
 use satchel_domain::{
     id::{AccountId, Digest, Thumbprint, UploadId, WorkId},
     ledger::LedgerId,
@@ -39,10 +37,7 @@ const NONCE: [u8; 16] = [7; 16];
 
 /// Runs a future that never waits for anything.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("a fake never waits"),
-    }
+    at_once(future).expect("a fake never waits")
 }
 
 pub(crate) fn key(n: u8) -> SigningKey {
