@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub work_key: PathBuf,
     /// For a new version: the `work_nonce` of the earlier ones.
-    #[arg(long, value_name = "BASE64URL", value_parser = nonce)]
+    #[arg(long, value_name = "BASE64URL", value_parser = nonce, allow_hyphen_values = true)]
     pub nonce: Option<Bytes<16>>,
     /// Version of the work.
     #[arg(long = "work-version", value_name = "N", default_value_t = 1)]

@@ -514,3 +514,27 @@ fn pipes_go_in_and_out() {
     assert!(err.contains("--name"), "{err}");
     assert!(!folder.has("other.key"));
 }
+
+#[test]
+fn nonce_may_begin_with_a_hyphen() {
+    let folder = packed(b"a song");
+    let nonce = format!("-{}", "A".repeat(21));
+    let pack = [
+        "pack",
+        "song.mp3",
+        "-o",
+        "b.satchel",
+        "--title",
+        "T",
+        "--price",
+        "1",
+    ];
+    let more = [
+        "--issuer",
+        "http://localhost:8787",
+        "--work-key",
+        "creator.key",
+    ];
+    let args = [&pack[..], &more[..], &["--nonce", &nonce, "--json"]].concat();
+    assert_eq!(folder.satchel(&args).json()["work_nonce"], nonce);
+}
