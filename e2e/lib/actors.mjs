@@ -77,16 +77,14 @@ export function streamPlan(size, windows) {
 export async function packWork(wallet, options = {}) {
   const { bytes = randomBytes(1_000), title = 'A song', usd_micros = 250_000, use = 'download' } = options;
   const { pay_more = false, windows = 1, version = 1, nonce = randomBytes(16), name = 'song.bin' } = options;
-  const { mediaType = 'application/octet-stream', issuer = wallet.client.issuer } = options;
+  const { mediaType = 'application/octet-stream', issuer = wallet.client.issuer, preview } = options;
   const terms = { usd_micros, use, pay_more };
-  const streamed = use === 'stream' && {
-    segments: streamPlan(bytes.length, windows),
-    mse: 'video/mp4; codecs="avc1.42C01E, mp4a.40.2"',
-    durationMs: windows * 10_000,
-  };
+  const invented = { segments: streamPlan(bytes.length, windows), mse: 'video/mp4; codecs="avc1.42C01E, mp4a.40.2"', duration_ms: windows * 10_000 };
+  const { plan = invented } = options;
+  const streamed = use === 'stream' && { segments: plan.segments, mse: plan.mse, durationMs: plan.duration_ms };
   const written = [];
   const sink = { write: (at, piece) => written.push([at, piece.slice()]) };
-  const details = { creatorKey: wallet.creator, nonce, version, issuer, title, name, mediaType, terms, ...streamed };
+  const details = { creatorKey: wallet.creator, nonce, version, issuer, title, name, mediaType, terms, preview, ...streamed };
   const made = await format.packTo(sink, format.bytesSource(bytes), details);
   const packed = new Uint8Array(made.size);
   for (const [at, piece] of written) packed.set(piece, at);

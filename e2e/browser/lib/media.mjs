@@ -23,3 +23,10 @@ export function makeFilm(dir, name = 'The Crossing.mp4') {
   run([...picture, ...sound, ...video, '-c:a', 'aac', '-b:a', '96k', ...fragments, path]);
   return path;
 }
+
+/** A picture, 240 pixels wide. @returns {string} its path */
+export function makeCover(dir, name = 'cover.png') {
+  const path = join(dir, name);
+  run(['-f', 'lavfi', '-i', 'testsrc2=size=240x240', '-frames:v', '1', path]);
+  return path;
+}

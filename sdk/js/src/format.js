@@ -37,10 +37,12 @@ export const blobSource = (blob) => ({
 /** @param {Uint8Array} bytes @returns {Source} */
 export const bytesSource = (bytes) => ({ size: bytes.length, read: async (from, to) => bytes.slice(from, to) });
 
+const truncated = () => new SatchelError('truncated', 'Part of this file is missing', { next: 'Download the file again.' });
+
 /** Reads exactly [from, to) or throws: a source that answers less would shift everything after it. */
 async function readExactly(read, from, to) {
   const bytes = await read(from, to);
-  if (bytes.length !== to - from) throw new SatchelError('truncated', 'Part of this file is missing', { next: 'Download the file again.' });
+  if (bytes.length !== to - from) throw truncated();
   return bytes;
 }
 
@@ -361,8 +363,10 @@ export async function packTo(sink, source, options) {
  * @throws {SatchelError} `malformed`, `bad_signature`, `truncated`
  */
 export async function openHeader(read, { size } = {}) {
-  const first = await readExactly(read, 0, FIXED);
-  if (!equal(first.subarray(0, 8), MAGIC)) throw new SatchelError('not_a_satchel', 'This is not a .satchel file', { next: 'Choose a file whose name ends in .satchel.' });
+  const first = await read(0, FIXED);
+  // A short letter is no satchel cut short: a wrong magic is told however little there is.
+  if (!equal(first.subarray(0, 8), MAGIC.subarray(0, first.length))) throw new SatchelError('not_a_satchel', 'This is not a .satchel file', { next: 'Choose a file whose name ends in .satchel.' });
+  if (first.length < FIXED) throw truncated();
   const [headerLen, manifestLen, tableLen, previewLen] = [8, 12, 16, 20].map((at) => readU32(first, at));
   check(tableLen >= ENTRY && tableLen <= LIMITS.segments * ENTRY && previewLen <= LIMITS.preview, 'header: lengths');
   check(manifestLen > 0 && headerLength(manifestLen, tableLen) === headerLen, 'header: length');
@@ -380,7 +384,7 @@ export async function openHeader(read, { size } = {}) {
   check(b64uEncode(await merkleRoot(segments)) === manifest.merkle_root, 'table: its hashes are not those that were signed');
   const satchel = new Satchel(manifest, jws, await manifestDigest(jws), segments, headerLen, previewLen);
   if (size !== undefined) {
-    if (size < satchel.size) throw new SatchelError('truncated', 'Part of this file is missing', { next: 'Download the file again.' });
+    if (size < satchel.size) throw truncated();
     check(size === satchel.size, 'file: bytes after its end');
   }
   return satchel;
@@ -441,7 +445,7 @@ export class Satchel {
    */
   async openSegment(i, bytes, key) {
     const { from, to } = this.segmentRange(i);
-    if (bytes.length !== to - from) throw new SatchelError('truncated', 'Part of this file is missing', { next: 'Download the file again.' });
+    if (bytes.length !== to - from) throw truncated();
     if (!equal(await leafHash(bytes), this.segments[i].leaf)) {
       throw new SatchelError('tampered', 'This file is not the one its creator signed', { next: 'Download the file again.' });
     }

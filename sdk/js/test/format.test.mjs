@@ -217,6 +217,8 @@ test('terms digest is SHA-256 of the JCS text', async () => {
 test('not a satchel', async () => {
   await assert.rejects(format.openHeader(reader(random(100_000))), { code: 'not_a_satchel' });
   await assert.rejects(format.openHeader(reader(new Uint8Array(0))), { code: 'truncated' });
+  await assert.rejects(format.openHeader(reader(utf8('SATCHEL'))), { code: 'truncated' });
+  await assert.rejects(format.openHeader(reader(utf8('A letter.'))), { code: 'not_a_satchel' });
   await assert.rejects(format.openHeader(reader(concat(format.MAGIC, new Uint8Array(16)))), { code: 'malformed' });
   await assert.rejects(format.openHeader(reader(concat(format.MAGIC, u32be(0xffffffff), u32be(0xffffffff), u32be(0xfffffff0), u32be(0xffffffff)))), { code: 'malformed' });
 });

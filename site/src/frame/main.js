@@ -1,16 +1,13 @@
 // The frame on a stranger's page (/embed/{work}) and, with the same code at the top level, the work page (/w/{work}).
 // The server has rendered title, price, button and link; this makes the button work.
 import { orderId, isOrderId } from '../../../sdk/js/src/ids.js';
-import { SatchelClient, sleep } from '../../../sdk/js/src/client.js';
+import { SatchelClient } from '../../../sdk/js/src/client.js';
 import { el } from '../shared/ui.js';
 import { connect } from './channel.js';
 import { explain } from './problems.js';
+import { CALM_MS, approveAddress, awaitReceipt } from './purchase.js';
 import { openStore } from './store.js';
 import { text } from './text.js';
-
-/** A click this soon after the button came into view was meant for something else (clickjacking, a jumping page). */
-const CALM_MS = 500;
-const POLL_MS = { first: 400, grow: 1.5, most: 2000, end: 600_000 };
 
 const main = document.getElementById('satchel');
 const { work, issuer, wallet, state } = main.dataset;
@@ -82,13 +79,10 @@ function linkOnly() {
 
 // ---------------------------------------------------------------- buying
 
-/** Where the wallet is asked. Everything is in the fragment: no server's log sees who buys what. */
-function approveAddress(returnTo) {
+const askAddress = (returnTo) => {
   const site = embedded ? (document.referrer && new URL(document.referrer).origin) || '' : issuer;
-  const parameters = new URLSearchParams({ order: entry.order, work, jkt: store.key.jkt, site });
-  if (returnTo) parameters.set('return', returnTo);
-  return `${wallet}/approve#${parameters}`;
-}
+  return approveAddress(wallet, { order: entry.order, work, jkt: store.key.jkt, site, returnTo });
+};
 
 /**
  * The way on without a popup. At the top level the wallet comes back to this page, whose key the order names. A
@@ -96,14 +90,14 @@ function approveAddress(returnTo) {
  */
 function sameTabAddress() {
   const page = `${issuer}/w/${work}`;
-  return embedded ? `${page}#${new URLSearchParams({ order: entry.order })}` : approveAddress(page);
+  return embedded ? `${page}#${new URLSearchParams({ order: entry.order })}` : askAddress(page);
 }
 
 function buy(event) {
   if (event.timeStamp - visibleSince < CALM_MS || !entry.order) return;
   // Nothing may come between the click and this call, or browsers call it an unasked popup. The order is known
   // already. `opener` is not used: pages with a strict opener policy cut it, although the window opened.
-  self.open(approveAddress(), '_blank', 'popup,width=440,height=760');
+  self.open(askAddress(), '_blank', 'popup,width=440,height=760');
   remember({ asked: true });
   channel.send('open', { work });
   wait();
@@ -130,7 +124,7 @@ async function wait() {
   // The pressed button is gone; whoever uses the keyboard goes on from here.
   actions.firstChild.focus({ preventScroll: true });
   try {
-    const receipt = await poll(entry.order, mine.signal);
+    const receipt = await awaitReceipt(client, entry.order, store.key, mine.signal);
     if (receipt) await bought(receipt);
     else {
       say(text.stillWaiting);
@@ -139,39 +133,6 @@ async function wait() {
   } catch (error) {
     if (mine.signal.aborted) return;
     await refused(error);
-  }
-}
-
-/** The order's answer, or null after ten minutes. Silence and lost connections are not a "no". */
-async function poll(order, signal) {
-  const end = Date.now() + POLL_MS.end;
-  for (let pause = POLL_MS.first; Date.now() < end; pause = Math.min(pause * POLL_MS.grow, POLL_MS.most)) {
-    let patience = pause;
-    try {
-      const answer = await client.orderStatus(order, store.key, { signal });
-      if (answer.status === 'posted' && answer.receipt) return answer.receipt;
-    } catch (error) {
-      if (error.code !== 'network' && error.status !== 429 && error.status < 500) throw error;
-      patience = Math.max(pause, error.retryAfter * 1000);
-    }
-    await calm(patience, signal);
-  }
-  return null;
-}
-
-/** A pause that ends early when the buyer comes back from the wallet. */
-async function calm(ms, signal) {
-  const early = new AbortController();
-  const wake = () => early.abort();
-  addEventListener('focus', wake);
-  document.addEventListener('visibilitychange', wake);
-  try {
-    await sleep(ms, AbortSignal.any ? AbortSignal.any([signal, early.signal]) : signal);
-  } catch (error) {
-    if (signal.aborted) throw error;
-  } finally {
-    removeEventListener('focus', wake);
-    document.removeEventListener('visibilitychange', wake);
   }
 }
 
@@ -271,7 +232,7 @@ async function resume(given) {
   }
   if (!given) return;
   await remember({ asked: true });
-  location.assign(approveAddress(`${issuer}/w/${work}`));
+  location.assign(askAddress(`${issuer}/w/${work}`));
 }
 
 if (await begin()) {

@@ -33,12 +33,15 @@ const WORDS = {
   no_ranges: ['The server of this file can’t send parts of it', 'Tell whoever sells it; your purchase stays yours.'],
   tampered: ['Part of the file was changed or damaged', 'That part was not opened. Try again; your purchase stays yours.'],
   truncated: ['Part of the file is missing', 'Try again; your purchase stays yours.'],
+  no_room: ['There is not enough room in this browser for the file', 'Free some space on this device, or save it from a current Chrome or Edge, which write straight to your disk. Your purchase stays yours.'],
+  too_large_here: ['This browser can’t keep a file of this size', 'Leave the private window, or save it from a current Chrome or Edge, which write straight to your disk. Your purchase stays yours.'],
   browser_too_old: ['This browser can’t make the keys Satchel needs', 'Update it, or use a current Chrome, Edge, Firefox or Safari.'],
   popup_blocked: ['The wallet window was blocked', 'Use “Continue here”.'],
 };
 
 const OF_FILES = {
   wrong_key: ['The key does not fit this file', 'It was not opened. Tell whoever sells it; your purchase stays yours.'],
+  malformed: ['The label of this file was changed or damaged', 'Don’t trust this copy. Get the file again from its source.'],
   bad_signature: ['The label of this file was changed or damaged', 'Don’t trust this copy. Get the file again from its source.'],
 };
 

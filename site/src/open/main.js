@@ -1,79 +1,91 @@
-// Reads the label of a .satchel file that is on the visitor's own disk, and leads to the shop that sells it.
-import { SatchelClient } from '../../../sdk/js/src/client.js';
+// Opens any .satchel file, from the visitor's own disk or from a link: shows what it is, buys it from the shop that
+// sells it, plays or saves it from the very file.
+import { SatchelError } from '../../../sdk/js/src/errors.js';
 import { blobSource, openHeader } from '../../../sdk/js/src/format.js';
-import { thumbprint } from '../../../sdk/js/src/keys.js';
-import { formatUsd } from '../../../sdk/js/src/money.js';
 import { explain } from '../frame/problems.js';
-import { loadConfig } from '../shared/config.js';
-import { $, el, formatBytes, formatClock } from '../shared/ui.js';
-import { alertBox, facts, notice } from '../wallet/view.js';
+import { openUrl } from '../player/remote.js';
+import { $, el } from '../shared/ui.js';
+import { alertBox, notice } from '../wallet/view.js';
+import { labelOf } from './label.js';
+import { Shop } from './shop.js';
 import { text } from './text.js';
 
 const drop = $('#drop');
 const input = $('#file');
-const result = $('#result');
-/** Only the file chosen last may write its answer. */
-let turn = 0;
+const link = $('#link');
+const label = $('#label');
+const place = $('#shop');
+/** Ends what the file before had begun. */
+let turn = new AbortController();
 
-const price = (micros) => (micros === 0 ? text.free : formatUsd(micros));
-
-async function label({ manifest }) {
-  const jkt = await thumbprint(manifest.creator);
-  return el('section', { class: 'card stack', 'aria-labelledby': 'title' },
-    el('h2', { id: 'title', textContent: manifest.title }),
-    el('p', {}, el('span', { class: 'badge good', textContent: text.verified })),
-    facts(
-      [text.shop, manifest.issuer],
-      [text.use, text.useValue[manifest.terms.use]],
-      [text.type, manifest.media_type],
-      [text.size, formatBytes(manifest.size)],
-      manifest.duration_ms && [text.duration, formatClock(manifest.duration_ms / 1000)],
-      [text.name, manifest.name],
-      [text.packed, new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }).format(manifest.created * 1000)],
-      [text.creator, el('code', { textContent: jkt })],
-    ));
-}
-
-/** What the shop says of this file. Only our own is asked: strangers don't learn what lies on somebody's disk. */
-async function offer(satchel, issuer) {
-  const { manifest, digest } = satchel;
-  const page = `${manifest.issuer}/w/${manifest.work}`;
-  const { host } = new URL(manifest.issuer);
-  if (manifest.issuer !== issuer) {
-    return [notice(text.otherShop(manifest.issuer), 'warn'), facts([text.priceUnchecked, price(manifest.terms.usd_micros)]), el('p', {}, el('a', { class: 'button', href: page, rel: 'noopener noreferrer nofollow', textContent: text.goTo(host) }))];
+/** Only satchels are fetched, only without credentials; a page may not send people's browsers anywhere else. */
+function addressOf(typed) {
+  let url;
+  try {
+    url = new URL(typed.includes('://') ? typed : `https://${typed}`);
+  } catch {
+    throw new SatchelError('bad_link', ...text.badLink);
   }
-  const link = (words, kind = '') => el('p', {}, el('a', { class: `button ${kind}`, href: page, textContent: words }));
-  const record = await new SatchelClient({ issuer, base: location.origin }).record(manifest.work);
-  const known = record.versions.find((entry) => entry.version === manifest.version);
-  // Digest and signer both, before any price of today is shown beside this file.
-  if (!known || known.manifest_digest !== digest || known.signer !== (await thumbprint(manifest.creator))) return [alertBox(text.mismatch), link(text.see)];
-  if (record.state !== 'published') return [notice(text.notForSale[record.state] ?? '', 'warn'), link(text.see)];
-  const words = record.version === manifest.version ? text.matches(host) : text.older(host);
-  return [notice(words, 'good'), facts([text.price, price(manifest.terms.usd_micros)], [text.priceNow, price(record.terms.usd_micros)]), link(text.buy(price(record.terms.usd_micros)), 'primary large'), el('p', { class: 'muted small', textContent: text.after })];
+  if (!['https:', 'http:'].includes(url.protocol)) throw new SatchelError('bad_link', ...text.badLink);
+  // What stands behind # is never sent.
+  url.hash = '';
+  return url.href;
 }
 
-async function read(file) {
-  turn += 1;
-  const mine = turn;
-  const put = (...nodes) => mine === turn && result.replaceChildren(...nodes);
-  put(el('p', { class: 'muted', textContent: text.reading }));
+async function fromLink(typed, signal) {
+  const url = addressOf(typed);
+  try {
+    return await openUrl(url, signal);
+  } catch (error) {
+    const words = text.linkFailed[error.code];
+    throw words ? new SatchelError(`link_${error.code}`, ...words) : error;
+  }
+}
+
+/** A copy that ends early can be shown, but is not worth paying for yet. */
+function lackOf(satchel, size) {
+  if (size === undefined || size >= satchel.size) return null;
+  const whole = satchel.segments.filter((_, i) => satchel.segmentRange(i).to <= size).length;
+  return notice(text.cutShort(satchel.size - size, whole, satchel.segments.length), 'warn');
+}
+
+/** @param {(signal: AbortSignal) => Promise<{read: Function, size?: number}>} source */
+async function show(source) {
+  turn.abort();
+  turn = new AbortController();
+  const { signal } = turn;
+  place.replaceChildren();
+  label.replaceChildren(el('p', { class: 'muted', textContent: text.reading }));
   let card = null;
   try {
-    const satchel = await openHeader(blobSource(file).read, { size: file.size });
-    const { issuer } = await loadConfig();
-    card = await label(satchel);
-    put(card, el('p', { class: 'muted', textContent: text.checking(new URL(satchel.manifest.issuer).host) }));
-    put(card, ...(await offer(satchel, issuer)));
+    const { read, size } = await source(signal);
+    const satchel = await openHeader(read);
+    if (size > satchel.size) throw new SatchelError('file_too_long', ...text.tooLong);
+    card = await labelOf(satchel, read, signal);
+    if (signal.aborted) return;
+    const lack = lackOf(satchel, size);
+    label.replaceChildren(...[card, lack].filter(Boolean));
+    await new Shop({ satchel, read, place, signal, whole: lack === null }).begin();
   } catch (error) {
-    put(...[card, alertBox(explain(error))].filter(Boolean));
+    if (signal.aborted) return;
+    const { title, next } = explain(error);
+    label.replaceChildren(...[card, alertBox({ title, next })].filter(Boolean));
   }
 }
+
+const fromDisk = (file) => show(async () => ({ ...blobSource(file), size: file.size }));
 
 input.addEventListener('change', () => {
   const [file] = input.files;
   // The same file chosen again should be read again.
   input.value = '';
-  if (file) read(file);
+  if (file) fromDisk(file);
+});
+$('#by-link').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const typed = link.value.trim();
+  if (typed) show((signal) => fromLink(typed, signal));
+  else link.focus();
 });
 for (const name of ['dragenter', 'dragover']) {
   addEventListener(name, (event) => {
@@ -85,6 +97,16 @@ for (const name of ['dragleave', 'drop']) addEventListener(name, () => drop.clas
 addEventListener('drop', (event) => {
   event.preventDefault();
   const { files } = event.dataTransfer;
-  if (files.length > 1) result.replaceChildren(notice(text.oneFile, 'warn'));
-  else if (files[0]) read(files[0]);
+  if (files.length > 1) label.replaceChildren(notice(text.oneFile, 'warn'));
+  else if (files[0]) fromDisk(files[0]);
 });
+
+/** A link to this page can name a satchel: `/open#url=https://…`. In the fragment, so that no server's log has it. */
+function named() {
+  const url = new URLSearchParams(location.hash.slice(1)).get('url');
+  if (!url) return;
+  link.value = url;
+  show((signal) => fromLink(url, signal));
+}
+addEventListener('hashchange', named);
+named();

@@ -8,6 +8,7 @@ import { el, formatBytes } from '../shared/ui.js';
 import { canFeed, feed } from './mse.js';
 import { inOrder, openRemote } from './remote.js';
 import { WindowKeys } from './session.js';
+import { openSpool } from './spool.js';
 
 /** Larger files are fetched for playing only when asked: somebody may be on a metered line. */
 const AUTOLOAD = 64 * 1024 * 1024;
@@ -18,7 +19,9 @@ const AUTOLOAD = 64 * 1024 * 1024;
  * @property {import('../../../sdk/js/src/client.js').SatchelClient} client
  * @property {import('../../../sdk/js/src/keys.js').Key} key the receipt is bound to
  * @property {string} receipt
- * @property {{version: number, url: string, digest: string}} shown what the page was rendered with
+ * @property {{version: number, url: string, digest: string}} [shown] what the page was rendered with
+ * @property {{satchel: import('../../../sdk/js/src/format.js').Satchel, read: (from: number, to: number, signal?: AbortSignal) => Promise<Uint8Array>}} [file]
+ *   the buyer's own copy; the shop's is read only if the receipt is for another version
  * @property {boolean} autoplay
  * @property {(message: string) => void} say
  * @property {(error: unknown, retry: () => void) => void} fail
@@ -37,11 +40,18 @@ export function kindOf(mediaType) {
 
 /** The file a receipt speaks of: what the page shows, or an older version from the record. */
 async function locate({ client, shown }, claims) {
-  if (shown.version === claims.version && shown.url) return { url: shown.url, digest: shown.digest };
+  if (shown?.version === claims.version && shown.url) return { url: shown.url, digest: shown.digest };
   const record = await client.record(claims.work);
   const version = record.versions.find((entry) => entry.version === claims.version);
   if (!version) throw new SatchelError('wrong_file', 'The version that was bought is not in the record');
   return { url: version.url, digest: version.manifest_digest };
+}
+
+async function fromShop(context, claims) {
+  const { url, digest } = await locate(context, claims);
+  if (digest !== claims.manifest_digest) throw new SatchelError('wrong_file', 'Record and receipt name different files');
+  const { issuer } = context.client;
+  return openRemote(new URL(url, issuer).href, { issuer, work: claims.work, version: claims.version, digest });
 }
 
 /**
@@ -50,15 +60,12 @@ async function locate({ client, shown }, claims) {
  * @returns {Promise<void>} when the first thing is on screen; later errors go to `context.fail`
  */
 export async function openWork(context) {
-  const { stage, client, receipt } = context;
+  const { stage, receipt } = context;
   const retry = () => openWork(context);
   try {
     stage.replaceChildren();
     const claims = parseJws(receipt, 'satchel-receipt+jws', ['kid']).payload;
-    const { url, digest } = await locate(context, claims);
-    if (digest !== claims.manifest_digest) throw new SatchelError('wrong_file', 'Record and receipt name different files');
-    const { issuer } = client;
-    const file = await openRemote(new URL(url, issuer).href, { issuer, work: claims.work, version: claims.version, digest });
+    const file = context.file?.satchel.digest === claims.manifest_digest ? context.file : await fromShop(context, claims);
     if (claims.rights === 'stream') stream(context, file);
     else await download(context, file);
   } catch (error) {
@@ -167,14 +174,17 @@ async function download(context, file) {
       if (percent === 100 || percent >= shown + 25) say(words((shown = percent)));
     };
   };
-  /** The whole file in memory (browsers move large blobs to disk), fetched once. */
+  /** The whole file, fetched once; a large one lies on disk. */
   const load = () => {
     loading ??= (async () => {
+      const spool = await openSpool(manifest.size);
       bar.hidden = false;
       try {
-        const parts = [];
-        for await (const plain of plaintext(context, file, meter(text.fetching))) parts.push(new Blob([plain]));
-        return new Blob(parts, { type: manifest.media_type });
+        for await (const plain of plaintext(context, file, meter(text.fetching))) await spool.write(plain);
+        return await spool.finish(manifest.media_type);
+      } catch (error) {
+        await spool.discard();
+        throw error;
       } finally {
         bar.hidden = true;
       }

@@ -8,12 +8,18 @@ const HEAD = 16_384;
 /** Pauses before reading the same range again. */
 const RETRIES_MS = [400, 1500, 4000];
 
+/** Bytes of the whole file, where the server lets other pages read that. */
+function sizeOf({ headers }) {
+  const [, size] = /^bytes \d+-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? [];
+  return size === undefined ? undefined : Number(size);
+}
+
 async function fetchRange(url, from, to, signal) {
   for (let attempt = 0; ; attempt += 1) {
     let problem;
     try {
       const answer = await fetch(url, { headers: { range: `bytes=${from}-${to - 1}` }, credentials: 'omit', signal });
-      if (answer.status === 206) return new Uint8Array(await answer.arrayBuffer());
+      if (answer.status === 206) return { bytes: new Uint8Array(await answer.arrayBuffer()), size: sizeOf(answer) };
       await answer.body?.cancel();
       if (answer.status === 200) throw new SatchelError('no_ranges', 'The server of this file sends it whole only');
       problem = new SatchelError(answer.status >= 500 || answer.status === 429 ? 'unavailable' : 'truncated', 'This part of the file is not there', { status: answer.status });
@@ -29,6 +35,19 @@ async function fetchRange(url, from, to, signal) {
 }
 
 /**
+ * A file behind an address, read by ranges.
+ * @param {string} url @param {AbortSignal} [signal]
+ * @returns {Promise<{read: (from: number, to: number, signal?: AbortSignal) => Promise<Uint8Array>, size?: number}>}
+ *   `size` of the file where the server tells it
+ * @throws {SatchelError} `network`, `no_ranges`, `truncated`, `unavailable`
+ */
+export async function openUrl(url, signal) {
+  const { bytes: head, size } = await fetchRange(url, 0, HEAD, signal);
+  const read = async (from, to, inner = signal) => (to <= head.length ? head.slice(from, to) : (await fetchRange(url, from, to, inner)).bytes);
+  return { read, size };
+}
+
+/**
  * Opens the file behind `url` and checks that it is the one the issuer's record and the receipt speak of.
  * @param {string} url
  * @param {{issuer: string, work: string, version: number, digest: string}} expected `digest` of the manifest
@@ -38,8 +57,7 @@ async function fetchRange(url, from, to, signal) {
  * @throws {SatchelError} `wrong_file` and whatever `openHeader` throws
  */
 export async function openRemote(url, { issuer, work, version, digest }, signal) {
-  const head = await fetchRange(url, 0, HEAD, signal);
-  const read = async (from, to, inner = signal) => (to <= head.length ? head.slice(from, to) : fetchRange(url, from, to, inner));
+  const { read } = await openUrl(url, signal);
   const satchel = await openHeader(read);
   const { manifest } = satchel;
   if (satchel.digest !== digest || manifest.work !== work || manifest.version !== version || manifest.issuer !== issuer) {
