@@ -125,7 +125,7 @@ async function readExactly(source, from, to, front = 0) {
 
 // ----------------------------------------------------------------------------------------------------------------- JSON
 
-const CONTROL = /\p{Cc}/u;
+const CONTROL = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 const LONE_SURROGATE = /\p{Cs}/u; // with `u`, surrogates that form a pair are one character, which is not Cs
 const ESCAPES = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 const MAX_DEPTH = 2; // the manifest, and an object in it: no other nesting has a meaning, and none can exhaust the stack

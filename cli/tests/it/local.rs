@@ -129,7 +129,7 @@ fn new_version_of_a_work_keeps_its_id() {
 fn damaged_files_are_refused_with_the_fault_and_nothing_is_written() {
     let folder = packed(b"a song");
     for (name, fault) in [
-        ("magic_of_version_2", "not_satchel"),
+        ("magic_of_version_2", "version"),
         ("file_cut_short", "file_size"),
         ("file_cut_in_header", "file_size"),
         ("price_changed", "signature"),

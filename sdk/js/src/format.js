@@ -177,7 +177,9 @@ const join = (left, right) => sha256(concat(Uint8Array.of(1), left, right));
 const REQUIRED = ['v', 'work', 'work_nonce', 'version', 'creator', 'issuer', 'title', 'name', 'media_type', 'size', 'terms', 'segments', 'body_size', 'table_digest', 'merkle_root', 'key_commitment', 'created'];
 const OPTIONAL = ['mse', 'duration_ms', 'preview_digest'];
 const int = (value, min, max = Number.MAX_SAFE_INTEGER) => Number.isSafeInteger(value) && value >= min && value <= max;
-const text = (value, max) => typeof value === 'string' && value.length > 0 && value.isWellFormed() && utf8(value).length <= max && !/\p{Cc}/u.test(value);
+/** Controls, and what turns the order of the text that follows: `song\u202e3pm.exe` would look like `songexe.mp3`. */
+const UNFIT = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
+const text = (value, max) => typeof value === 'string' && value.length > 0 && value.isWellFormed() && utf8(value).length <= max && !UNFIT.test(value);
 
 /** @param {unknown} origin @returns {boolean} exactly an http(s) origin, as `URL.origin` spells it */
 export function isOrigin(origin) {
@@ -365,6 +367,8 @@ export async function packTo(sink, source, options) {
 export async function openHeader(read, { size } = {}) {
   const first = await read(0, FIXED);
   // A short letter is no satchel cut short: a wrong magic is told however little there is.
+  const isVersion = equal(first.subarray(0, 7), MAGIC.subarray(0, 7)) && first[7] >= 0x30 && first[7] <= 0x39;
+  if (isVersion && first[7] !== MAGIC[7]) throw new SatchelError('other_version', 'This satchel is of another version of the format', { next: 'Open it with a newer version of this program.' });
   if (!equal(first.subarray(0, 8), MAGIC.subarray(0, first.length))) throw new SatchelError('not_a_satchel', 'This is not a .satchel file', { next: 'Choose a file whose name ends in .satchel.' });
   if (first.length < FIXED) throw truncated();
   const [headerLen, manifestLen, tableLen, previewLen] = [8, 12, 16, 20].map((at) => readU32(first, at));

@@ -1,8 +1,8 @@
 import { check } from './errors.js';
 
 /**
- * JSON.parse that refuses a member named twice. JSON.parse keeps the last one and other parsers the
- * first, so a document with two `work` members would mean different things to different readers.
+ * JSON.parse that refuses what readers would understand differently: a member named twice, of which JSON.parse keeps
+ * the last and others the first, and numbers that are not plain digits (`1.0`, `1e3`, `-0`).
  * @param {string} text
  * @returns {unknown}
  * @throws {SatchelError} `malformed`
@@ -23,7 +23,11 @@ export function parseJson(text) {
     if (c === '{') open.push({ names: new Set(), naming: true });
     else if (c === '[') open.push(null);
     else if (c === '}' || c === ']') open.pop();
-    else if (c === ',') {
+    else if (c === '-' || (c >= '0' && c <= '9')) {
+      const [number] = /^[-+.\deE]+/.exec(text.slice(i, i + 40));
+      check(/^\d+$/.test(number), `${number} is not a plain number`);
+      i += number.length - 1;
+    } else if (c === ',') {
       if (open.at(-1)) open.at(-1).naming = true;
     } else if (c === '"') {
       let end = i + 1;

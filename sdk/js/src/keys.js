@@ -99,6 +99,8 @@ export const sign = async (key, bytes) => new Uint8Array(await crypto.subtle.sig
 /** @param {Jwk} jwk @param {Uint8Array} signature @param {Uint8Array} bytes @returns {Promise<boolean>} */
 export async function verify(jwk, signature, bytes) {
   checkJwk(jwk);
+  // R, too, has one spelling and is not of small order: WebCrypto alone would take what other verifiers refuse.
+  if (signature.length !== 64 || !isUsable(signature.subarray(0, 32))) return false;
   const key = await crypto.subtle.importKey('raw', b64uDecode(jwk.x, 32), 'Ed25519', false, ['verify']);
   return crypto.subtle.verify('Ed25519', key, signature, bytes);
 }

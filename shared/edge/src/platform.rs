@@ -37,6 +37,11 @@ export async function verifyEd25519(key, message, signature) {
 #[cfg(target_family = "wasm")]
 impl Verifier for Platform {
     async fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+        // WebCrypto alone would take an R of small order, which other verifiers refuse.
+        let r = signature.first_chunk().map(PublicKey::from_bytes);
+        if !matches!(r, Some(Ok(_))) {
+            return false;
+        }
         // Copies: WebCrypto reads them after wasm's memory may have moved.
         let copy = |bytes: &[u8]| js_sys::Uint8Array::from(bytes);
         let (key, message, signature) = (copy(key.as_bytes()), copy(message), copy(signature));

@@ -10,6 +10,8 @@ use satchel_crypto::cobblestone;
 pub enum FormatError {
     /// The magic is missing: another kind of file.
     NotSatchel,
+    /// A satchel of another version of the format.
+    Version,
     /// A length in the first 24 bytes is outside its limits or contradicts another.
     Layout,
     /// The manifest is not a compact JWS with exactly our protected header.
@@ -59,6 +61,7 @@ impl FormatError {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotSatchel => "not_satchel",
+            Self::Version => "version",
             Self::Layout => "layout",
             Self::Padding => "padding",
             Self::ManifestToken => "manifest_token",
@@ -87,6 +90,9 @@ impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotSatchel => "this is not a satchel file",
+            Self::Version => {
+                "this satchel is of another version of the format, which this program can't read"
+            }
             Self::Layout => "the satchel's header contradicts itself",
             Self::Padding => "the satchel's header holds stray bytes",
             Self::ManifestToken => "the satchel's manifest can't be read",

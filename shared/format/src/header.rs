@@ -33,6 +33,23 @@ pub struct Layout {
     preview_len: u32,
 }
 
+/// Whether a file that begins with these bytes, however few, can be a satchel of this version.
+pub(crate) fn check_magic(bytes: &[u8]) -> Result<(), FormatError> {
+    let Some(at) = MAGIC
+        .iter()
+        .zip(bytes)
+        .position(|(one, other)| one != other)
+    else {
+        return Ok(());
+    };
+    // The last byte is the version's digit.
+    let is_version = MAGIC.len().checked_sub(1) == Some(at);
+    match bytes.get(at) {
+        Some(digit) if is_version && digit.is_ascii_digit() => Err(FormatError::Version),
+        _ => Err(FormatError::NotSatchel),
+    }
+}
+
 impl Layout {
     /// The layout for a manifest of `manifest_len` bytes, a number of segments, and a preview of
     /// `preview_len` bytes (0 for none). [`FormatError::TooLarge`] beyond any limit.
@@ -56,10 +73,10 @@ impl Layout {
 
     /// Reads the first [`FIXED_BYTES`] bytes; more may follow.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
-        let magic = bytes.first_chunk().ok_or(FormatError::NotSatchel)?;
-        if *magic != MAGIC {
+        if bytes.len() < MAGIC.len() {
             return Err(FormatError::NotSatchel);
         }
+        check_magic(bytes)?;
         let fixed = bytes
             .first_chunk::<FIXED_BYTES>()
             .ok_or(FormatError::Layout)?;
@@ -224,7 +241,8 @@ mod tests {
         ] {
             assert_eq!(Layout::parse(&bad), Err(FormatError::Layout), "{bad:?}");
         }
-        assert_eq!(Layout::parse(b"SATCHEL2"), Err(FormatError::NotSatchel));
+        assert_eq!(Layout::parse(b"SATCHEL2"), Err(FormatError::Version));
+        assert_eq!(Layout::parse(b"SATCHELS"), Err(FormatError::NotSatchel));
         assert_eq!(Layout::parse(b""), Err(FormatError::NotSatchel));
         assert_eq!(
             Layout::parse(&with(16_384, 100, 48, 0)[..23]),

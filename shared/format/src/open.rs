@@ -30,13 +30,7 @@ impl Front {
     /// magic, lengths, manifest, padding, table, and that they agree with each other.
     pub fn read(bytes: &[u8]) -> Result<Self, FormatError> {
         // A wrong magic is told at once, however little there is.
-        if header::MAGIC
-            .iter()
-            .zip(bytes)
-            .any(|(magic, byte)| magic != byte)
-        {
-            return Err(FormatError::NotSatchel);
-        }
+        header::check_magic(bytes)?;
         let Some(fixed) = bytes.get(..header::FIXED_BYTES) else {
             return Ok(Self::Need(header::FIXED_BYTES));
         };

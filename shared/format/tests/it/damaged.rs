@@ -1,8 +1,10 @@
 //! The damaged vectors: each is `base` with one fault, and named by it.
 
-use satchel_crypto::{b64, jws, sha256};
+use curve25519_dalek::{Scalar, scalar::clamp_integer};
+use satchel_crypto::{b64, ed25519::SigningKey, jws, sha256};
 use satchel_format::{FormatError, WorkId, manifest::PROTECTED_HEADER};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
 
 use crate::{
     support::*,
@@ -27,6 +29,7 @@ pub(crate) fn all() -> Vec<Vector> {
     token(&mut all);
     signer(&mut all);
     manifest(&mut all);
+    spelling(&mut all);
     table_entries(&mut all);
     contents(&mut all);
     all
@@ -49,7 +52,8 @@ fn layout(all: &mut Vec<Vector>) {
     let mut larger = at(8, &32_768_u32.to_be_bytes());
     larger.splice(16_384..16_384, [0; 16_384]);
     cases! { all:
-        magic_of_version_2, NotSatchel, "magic SATCHEL2", at(7, b"2");
+        magic_of_version_2, Version, "magic SATCHEL2", at(7, b"2");
+        magic_of_another_kind, NotSatchel, "magic SATCHELS", at(7, b"S");
         header_not_smallest, Layout, "16,384 zeros more than needed", larger;
         header_len_zero, Layout, "header_len is 0", at(8, &[0; 4]);
         manifest_len_zero, Layout, "manifest_len is 0", at(12, &[0; 4]);
@@ -104,6 +108,8 @@ fn token(all: &mut Vec<Vector>) {
         token_with_kid, ManifestToken, "a member too many in the header", header(kid);
         token_alg_none, ManifestToken, "alg none, though signed", header(none);
         token_of_an_order, ManifestToken, "signed as another kind", header(order);
+        token_of_four_parts, ManifestToken, "a part too many", with(|parts| parts.token += ".");
+        token_with_newline, ManifestToken, "a line end after it", with(|parts| parts.token += "\n");
         token_padded, ManifestToken, "base64 with padding", with(|parts| parts.token += "==");
         token_with_stray_bits, ManifestToken, "the signature's last bits", stray;
     }
@@ -134,10 +140,46 @@ fn signer(all: &mut Vec<Vector>) {
         signed_by_another_key, Signature, "not the creator's signature", forged(&claims);
         work_of_another_creator, WorkId, "someone else signs for this work", forged(&stolen);
         work_of_another_nonce, WorkId, "the nonce does not make the id", nonce;
+        signature_r_of_small_order, Signature,
+            "S B = R + k A holds, with the neutral point for R: some verifiers would take it",
+            with(|parts| resign(parts, |key, message, _| {
+                let mut r = [0; 32];
+                r[0] = 1;
+                let k = [&r[..], key.public().as_bytes(), message].concat();
+                let k = Scalar::from_bytes_mod_order_wide(&Sha512::digest(&k).into());
+                let a: [u8; 64] = Sha512::digest([1; 32]).into();
+                let a = Scalar::from_bytes_mod_order(clamp_integer(*a.first_chunk().unwrap()));
+                [r, (k * a).to_bytes()].concat()
+            }));
+        signature_s_not_reduced, Signature, "S + L: a second spelling of a good signature",
+            with(|parts| resign(parts, |_, _, signature| {
+                let mut carry = 0;
+                let mut signature = signature.to_vec();
+                for (byte, order) in signature[32..].iter_mut().zip(ORDER) {
+                    let sum = u16::from(*byte) + u16::from(order) + carry;
+                    *byte = sum.to_le_bytes()[0];
+                    carry = sum >> 8;
+                }
+                signature
+            }));
         creator_key_of_small_order, ManifestShape,
             "the creator's key is the neutral point, under which S = 0 signs any message",
             with(sign_by_the_neutral_point);
     }
+}
+
+/// L, the order of the group, little-endian (RFC 8032 §5.1).
+const ORDER: [u8; 32] = [
+    0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+];
+
+/// The manifest with another signature, made from key, message and its own.
+fn resign(parts: &mut Parts, make: impl Fn(&SigningKey, &[u8], &[u8]) -> Vec<u8>) {
+    let (message, signature) = parts.token.rsplit_once('.').unwrap();
+    let signature = b64::decode(signature).unwrap();
+    let signature = make(&creator(1), message.as_bytes(), &signature);
+    parts.token = format!("{message}.{}", b64::encode(&signature));
 }
 
 /// A satchel that opens, with a signature nobody's key made, where small orders are not refused.
@@ -216,6 +258,54 @@ fn manifest(all: &mut Vec<Vector>) {
     }
 }
 
+/// Texts that mean what the base's does, or nearly, to a reader that is less strict.
+fn spelling(all: &mut Vec<Vector>) {
+    let text = base().claims().to_string();
+    let replaced = |from: &str, to: &str| {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        with(|parts| parts.sign(&changed))
+    };
+    let raw = |payload: Vec<u8>| {
+        with(|parts| parts.token = jws::sign(&creator(1), PROTECTED_HEADER, &payload))
+    };
+    let set =
+        |member: &str, value: Value| with(|parts| parts.change(|claims| claims[member] = value));
+    let deep = format!(
+        r#"{{"new":{}1{},{}"#,
+        "[".repeat(6_000),
+        "]".repeat(6_000),
+        &text[1..]
+    );
+    let at = text.find("Tide").unwrap();
+    let mut invalid = text.clone().into_bytes();
+    invalid[at] = 0xff;
+    let work = base().claims()["work"].as_str().unwrap().to_uppercase();
+    let work = work.replacen("WRK_", "wrk_", 1);
+    cases! { all:
+        json_number_with_fraction, ManifestShape, "1.0", replaced(r#""version":1"#, r#""version":1.0"#);
+        json_number_with_exponent, ManifestShape, "1e0", replaced(r#""version":1"#, r#""version":1e0"#);
+        json_number_minus_zero, ManifestShape, "-0", replaced(r#""usd_micros":500000"#, r#""usd_micros":-0"#);
+        json_number_leading_zero, ManifestShape, "01", replaced(r#""version":1"#, r#""version":01"#);
+        json_byte_order_mark, ManifestShape, "U+FEFF in front", raw([b"\xef\xbb\xbf", text.as_bytes()].concat());
+        json_not_utf8, ManifestShape, "a byte FF in the title", raw(invalid);
+        json_name_twice_by_escape, ManifestShape, "version as \\u0076ersion, too",
+            replaced("{", r#"{"\u0076ersion":1,"#);
+        json_terms_member_twice, ManifestShape, "use, then use", replaced(r#""use":"#, r#""use":"stream","use":"#);
+        json_terms_member_unknown, ManifestShape, "a term nobody knows", replaced(r#""use":"#, r#""new":1,"use":"#);
+        json_creator_member_unknown, ManifestShape, "kid in the key", replaced(r#""kty":"#, r#""kid":"x","kty":"#);
+        json_nested_deep, ManifestShape, "six thousand arrays", raw(deep.into_bytes());
+        json_bytes_after_its_end, ManifestShape, "two values", raw(format!("{text}{{}}").into_bytes());
+        manifest_title_next_line, ManifestShape, "U+0085, a control beyond ASCII", set("title", json!("a\u{85}b"));
+        manifest_name_turned, ManifestShape, "U+202E: shown as tideexe.mp3", set("name", json!("tide\u{202e}3pm.exe"));
+        manifest_work_upper_case, ManifestShape, "another spelling of the id", set("work", json!(work));
+        manifest_issuer_upper_case, ManifestShape, "a host in capitals", set("issuer", json!("https://Satchel.example"));
+        manifest_issuer_default_port, ManifestShape, "443", set("issuer", json!("https://satchel.example:443"));
+        manifest_issuer_with_user, ManifestShape, "a name in front", set("issuer", json!("https://me@satchel.example"));
+        manifest_issuer_ftp, ManifestShape, "another scheme", set("issuer", json!("ftp://satchel.example"));
+    }
+}
+
 fn table_entries(all: &mut Vec<Vector>) {
     // Entry e, field f: byte 48 e + 4 f + 3 is its lowest.
     let signed = |at: usize, byte: u8| {
@@ -232,6 +322,14 @@ fn table_entries(all: &mut Vec<Vector>) {
         table_time_decreases, Table, "9 ms, then 0", signed(11, 9);
         table_empty_segment, Table, "no bytes, one of three", signed(99, 0);
         table_segment_too_long, Table, "1 GiB and more", signed(0, 0x41);
+        table_two_empty_segments, Table, "an empty work in two", {
+            let mut parts = base();
+            for entry in parts.table.chunks_mut(ENTRY) {
+                entry[..4].copy_from_slice(&[0; 4]);
+            }
+            parts.sign_contents();
+            parts.file()
+        };
         table_altered, TableDigest, "a time nobody signed", with(|parts| parts.table[11] = 1);
         table_hash_altered, MerkleRoot, "the table is signed, its hashes are not those of the root",
             with(|parts| {

@@ -48,7 +48,7 @@ proptest! {
     fn any_plan_opens_again(
         segments in segments(),
         preview in prop::collection::vec(any::<u8>(), 0..300),
-        title in "[^\\p{Cc}]{1,40}",
+        title in "[^\\p{Cc}\u{202a}-\u{202e}\u{2066}-\u{2069}]{1,40}",
         usd_micros in 0..10_000_000_000_u64,
         stream in any::<bool>(),
     ) {

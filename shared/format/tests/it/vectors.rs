@@ -130,7 +130,62 @@ fn sound() -> Vec<Vector> {
             "a table that makes the header two blocks long",
             &Parts::pack("long", description(), table(&vec![1; 400]), b""),
         ),
+        good(
+            "spaced_members",
+            "members in another order, with spaces and escapes",
+            &spaced(),
+        ),
+        good(
+            "astral_title",
+            "a title of 200 characters, 800 bytes",
+            &described(Description {
+                title: "🌊".repeat(200),
+                ..description()
+            }),
+        ),
+        good(
+            "mse_of_a_download",
+            "mse and duration_ms of a work that is sold for keeping",
+            &described(Description {
+                mse: Some("audio/mpeg".to_owned()),
+                duration_ms: Some(0),
+                ..description()
+            }),
+        ),
+        good(
+            "init_in_the_middle",
+            "initialisation data again, as after a change of codec",
+            &init_in_the_middle(),
+        ),
     ]
+}
+
+fn described(description: Description) -> Parts {
+    Parts::pack("described", description, table(&[9]), b"")
+}
+
+fn spaced() -> Parts {
+    let mut parts = described(description());
+    let claims = parts.claims();
+    let members = claims.as_object().unwrap().iter().rev();
+    let members: Vec<String> = members
+        .map(|(name, value)| format!("\t{} :\r\n {value}", Value::from(name.as_str())))
+        .collect();
+    let text = format!(" {{{}}}\n", members.join(" ,"));
+    parts.sign(&text.replace("Tide", r"\u0054\u0069de"));
+    parts
+}
+
+fn init_in_the_middle() -> Parts {
+    let segments = [(5, 0, true), (9, 0, false), (5, 1, true), (9, 1, false)];
+    let segment = |(plain_len, window, init)| Segment {
+        plain_len,
+        window,
+        start_ms: 10_000 * window,
+        init,
+    };
+    let table = Table::new(segments.into_iter().map(segment).collect()).unwrap();
+    Parts::pack("init", description(), table, b"")
 }
 
 fn all() -> Vec<Vector> {
@@ -208,6 +263,13 @@ macro_rules! vectors {
 }
 
 vectors! {
+    magic_of_another_kind token_of_four_parts token_with_newline signature_r_of_small_order signature_s_not_reduced
+    json_number_with_fraction json_number_with_exponent json_number_minus_zero json_number_leading_zero
+    json_byte_order_mark json_not_utf8 json_name_twice_by_escape json_terms_member_twice json_terms_member_unknown
+    json_creator_member_unknown json_nested_deep json_bytes_after_its_end manifest_title_next_line
+    manifest_name_turned manifest_work_upper_case manifest_issuer_upper_case manifest_issuer_default_port
+    manifest_issuer_with_user manifest_issuer_ftp table_two_empty_segments
+    spaced_members astral_title init_in_the_middle mse_of_a_download
     empty one_byte chunk_less_one chunk chunk_and_one media preview long_table
     magic_of_version_2 header_not_smallest header_len_zero manifest_len_zero manifest_len_huge
     manifest_too_long
