@@ -10,6 +10,8 @@ const TICK_US = 10_000;
 const NOISY_LOAD = 3;
 const SYNC_BYTES = 8192;
 
+export const isNoisy = (load1) => load1 > NOISY_LOAD;
+
 /** Processor time of a process, all its threads, µs. */
 export function cpuOf(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -112,7 +114,7 @@ export async function compare({ rounds, take }) {
     requests: ours.reduce((all, one) => all + one.count, 0),
     rounds,
     load1: digits(load1),
-    ...(load1 > NOISY_LOAD && { noisy: true }),
+    ...(isNoisy(load1) && { noisy: true }),
   };
 }
 

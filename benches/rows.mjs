@@ -10,6 +10,7 @@ import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { scratch, timeStart } from './serve.mjs';
 import { sameAnswer } from './same.mjs';
+import { webcrypto } from './webcrypto.mjs';
 import { generateKey, randomBytes } from '../sdk/js/src/index.js';
 
 const CONNECTIONS = 32;
@@ -171,4 +172,5 @@ export const ROWS = {
       purchases(bench, { stack: await bench.stack('disk'), name: 'purchase on disk', peer: 'js', pickup: false }),
   },
   writes: { quick: true, run: countWrites },
+  webcrypto: { run: webcrypto },
 };

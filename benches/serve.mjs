@@ -105,9 +105,8 @@ const firstAnswer = (port) =>
     socket.once('error', failed);
   });
 
-/** Starts one worker alone; gives the milliseconds from starting the process to its first answer. */
-export async function timeStart({ modules, vars = {} }, dir) {
-  const port = await freePort();
+/** Writes the configuration of one worker alone. */
+function oneWorker({ modules, vars = {} }, dir, port) {
   const quoted = (text) => JSON.stringify(String(text));
   const module = (path) => {
     const kind = path.endsWith('.wasm') ? 'wasm' : 'esModule';
@@ -129,6 +128,16 @@ const one :Workerd.Worker = (
 );
 `,
   );
+  return config;
+}
+
+/** Starts one worker alone. */
+export const serveOne = (worker, dir, port) => serve(oneWorker(worker, dir, port), 1);
+
+/** Starts one worker alone; gives the milliseconds from starting the process to its first answer. */
+export async function timeStart(worker, dir) {
+  const port = await freePort();
+  const config = oneWorker(worker, dir, port);
   const began = performance.now();
   const process = await serve(config, 1);
   try {

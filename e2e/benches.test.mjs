@@ -14,7 +14,7 @@ test('every row of the benches runs, and its peer answers alike', { timeout: 240
   const code = await new Promise((done) => child.once('exit', done));
   assert.equal(code, 0, said.slice(-4000));
   const rows = out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line).name);
-  for (const row of ['hello', 'frame', 'range 64 KiB', 'range 1 MiB', 'purchase', 'purchase with pickup', 'purchase on disk', 'writes, one']) {
+  for (const row of ['hello', 'frame', 'range 64 KiB', 'range 1 MiB', 'purchase', 'purchase with pickup', 'purchase on disk', 'writes, one', 'webcrypto workerd seal', 'webcrypto Chromium unpack']) {
     assert.ok(rows.includes(row), `${row} is not among ${rows.join(', ')}`);
   }
 });

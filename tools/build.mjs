@@ -7,10 +7,10 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Told, inRoot, isMain, main, must, step } from './proc.mjs';
 import { WASM_TARGET, setUpBuild, toolPath, toolVersion } from './setup.mjs';
-import { WORKERS } from './workers.mjs';
+import { VECTORS, WORKERS, workerDir } from './workers.mjs';
 
 const crateName = (name) => `satchel-${name}-worker`;
-const buildDir = (name) => inRoot('workers', name, 'build');
+const buildDir = (name) => inRoot(workerDir(name), 'build');
 const stamp = (name) => join(buildDir(name), '.fingerprint');
 // Files the widget worker takes into itself while it is compiled.
 const WIDGET_EXTRAS = ['site/dist/manifest.json', 'site/dist/widget.js', 'site/src/widget.js'];
@@ -60,7 +60,7 @@ const toolVersions = async () => [
 
 function fingerprintOf(name, shared, versions) {
   const extras = name === 'widget' ? WIDGET_EXTRAS : [];
-  const paths = [...shared, ...filesUnder(join('workers', name)), ...extras];
+  const paths = [...shared, ...filesUnder(workerDir(name)), ...extras];
   return fingerprint(paths.filter((path) => !path.endsWith('wrangler.toml')), versions);
 }
 
@@ -132,7 +132,7 @@ async function pack(name, opt, together) {
     CARGO_NET_OFFLINE: 'true',
     NO_COLOR: '1',
   };
-  const args = [join('workers', name), '--release', ...packageArgs(together)];
+  const args = [workerDir(name), '--release', ...packageArgs(together)];
   const output = await must(toolPath('worker-build'), args, { env });
   forbidDownloads(name, output, cache);
 }
@@ -161,7 +161,7 @@ async function buildTheSite() {
 
 /** Builds what changed among `names`; gives the names that were built. */
 export async function build(names = WORKERS) {
-  const unknown = names.filter((name) => !WORKERS.includes(name));
+  const unknown = names.filter((name) => name !== VECTORS && !WORKERS.includes(name));
   if (unknown.length) throw new Told(`no worker ${unknown.join(', ')}; there are: ${WORKERS.join(' ')}`);
   await buildTheSite();
   const shared = ['Cargo.toml', 'Cargo.lock', '.cargo/config.toml', ...filesUnder('shared')];

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { build } from './build.mjs';
 import { Told, capture, inRoot, main, onEnd, seconds, spawnGuarded, step, stopGroup } from './proc.mjs';
 import { setUpTests } from './setup.mjs';
+import { VECTORS, WORKERS } from './workers.mjs';
 
 // Only ends what hangs: every wait within a suite has a limit of its own. Generous, because a shared
 // machine may give us a tenth of its cores for minutes.
@@ -104,7 +105,7 @@ await main(async () => {
   const { soak, only } = options(process.argv.slice(2));
   onEnd(() => running && stopGroup(running));
   const programs = await setUpTests();
-  await build();
+  await build([...WORKERS, VECTORS]);
   const env = { ...process.env, CHROMIUM: programs.chromium, FFMPEG: programs.ffmpeg };
   if (soak) env.SATCHEL_SOAK = '1';
   const limitMs = soak ? SUITE_MS.soak : SUITE_MS.short;

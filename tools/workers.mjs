@@ -6,6 +6,12 @@ import { inRoot } from './proc.mjs';
 /** The gateway first: under `wrangler dev` only the first one is given HTTP. */
 export const WORKERS = ['gateway', 'upload', 'files', 'widget', 'purchase', 'stream', 'ledger'];
 
+/** Built for tests only, never deployed: the format's readers in WebAssembly. */
+export const VECTORS = 'vectors';
+
+/** The folder of a worker's crate, relative to the repository; what is built lands in its `build`. */
+export const workerDir = (name) => (name === VECTORS ? 'tests/wasm' : `workers/${name}`);
+
 /** A worker's configuration file, relative to the repository. */
 export const configPath = (name) =>
   name === 'gateway' ? 'wrangler.toml' : `workers/${name}/wrangler.toml`;

@@ -156,6 +156,22 @@ fn only_edge_and_workers_depend_on_the_runtime() {
 }
 
 #[test]
+fn only_crypto_has_a_cipher() {
+    // e2e/vectors.test.mjs looks in every worker's wasm for the one way to bulk AES that crypto has.
+    let shared = ["domain", "format", "json", "wire", "edge"].map(|name| format!("shared/{name}"));
+    let workers = WORKERS.map(|name| format!("workers/{name}"));
+    for crate_dir in shared.iter().chain(&workers) {
+        for name in dependencies(&format!("{crate_dir}/Cargo.toml")) {
+            let cipher = ["aes", "chacha20", "crypto_box", "ring", "rustcrypto"]
+                .iter()
+                .any(|cipher| name.starts_with(cipher));
+            assert!(!cipher, "{crate_dir} depends on {name}");
+        }
+    }
+    assert!(dependencies("shared/crypto/Cargo.toml").contains("aes-gcm"));
+}
+
+#[test]
 fn within_a_worker_only_lib_and_objects_name_the_worker_crate() {
     for worker in WORKERS {
         for (path, text) in rust_files(&format!("workers/{worker}/src")) {

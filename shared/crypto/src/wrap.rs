@@ -10,10 +10,12 @@ use aes_gcm::{
     aead::{Aead as _, Payload},
 };
 
-use crate::{Key32, b64};
+use crate::{Key32, aead::TAG_BYTES, b64};
 
 /// Bytes of a nonce (NIST SP 800-38D §5.2.1.1).
 pub const NONCE_BYTES: usize = crate::aead::NONCE_BYTES;
+
+const SEALED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
 
 /// A wrapped key that can't be opened: unknown version, altered, or bound to something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,7 @@ impl Keyring {
         nonce: [u8; NONCE_BYTES],
     ) -> Result<String, CannotUnwrap> {
         let (version, key) = self.current().ok_or(CannotUnwrap)?;
-        let sealed = seal(key, nonce, secret.as_bytes(), aad)?;
+        let sealed = seal(key, nonce, secret, aad)?;
         Ok(format!("{version}.{}", b64::encode(&sealed)))
     }
 
@@ -73,36 +75,37 @@ impl Keyring {
             .find(|(v, _)| *v == version)
             .ok_or(CannotUnwrap)?;
         let sealed = b64::decode(sealed).map_err(|_| CannotUnwrap)?;
-        let plain: [u8; 32] = open(key, &sealed, aad)?
-            .try_into()
-            .map_err(|_| CannotUnwrap)?;
-        Ok(Key32::from_bytes(plain))
+        let sealed = sealed.try_into().map_err(|_| CannotUnwrap)?;
+        open(key, &sealed, aad)
     }
 }
 
-/// AES-256-GCM: `nonce ‖ ciphertext ‖ tag`. For bodies of a few hundred bytes only; bulk data
-/// belongs to `WebCrypto` (docs/adr/0003).
-pub fn seal(
+/// AES-256-GCM: `nonce ‖ ciphertext ‖ tag`. Of one key by its type: this runs in workers, which leave
+/// bulk to WebCrypto (docs/adr/0003).
+fn seal(
     key: &Key32,
     nonce: [u8; NONCE_BYTES],
-    plain: &[u8],
+    secret: &Key32,
     aad: &[u8],
 ) -> Result<Vec<u8>, CannotUnwrap> {
     let cipher = Aes256Gcm::new(key.as_bytes().into());
+    let msg = secret.as_bytes();
     let sealed = cipher
-        .encrypt(&Nonce::from(nonce), Payload { msg: plain, aad })
+        .encrypt(&Nonce::from(nonce), Payload { msg, aad })
         .map_err(|_| CannotUnwrap)?;
     Ok([&nonce[..], &sealed].concat())
 }
 
-/// Opens what [`seal`] made.
-pub fn open(key: &Key32, sealed: &[u8], aad: &[u8]) -> Result<Vec<u8>, CannotUnwrap> {
-    let (nonce, sealed) = sealed
+/// Opens what [`seal`] made; no byte of anything longer is decrypted.
+fn open(key: &Key32, sealed: &[u8; SEALED_BYTES], aad: &[u8]) -> Result<Key32, CannotUnwrap> {
+    let (nonce, msg) = sealed
         .split_first_chunk::<NONCE_BYTES>()
         .ok_or(CannotUnwrap)?;
-    Aes256Gcm::new(key.as_bytes().into())
-        .decrypt(&Nonce::from(*nonce), Payload { msg: sealed, aad })
-        .map_err(|_| CannotUnwrap)
+    let plain = Aes256Gcm::new(key.as_bytes().into())
+        .decrypt(&Nonce::from(*nonce), Payload { msg, aad })
+        .map_err(|_| CannotUnwrap)?;
+    let plain = plain.try_into().map_err(|_| CannotUnwrap)?;
+    Ok(Key32::from_bytes(plain))
 }
 
 #[cfg(test)]
@@ -137,5 +140,17 @@ mod tests {
         assert_eq!(ring.unwrap(&wrapped, b"wrk_b"), Err(CannotUnwrap));
         assert_eq!(ring.unwrap("1.", b"wrk_a"), Err(CannotUnwrap));
         assert_eq!(ring.unwrap("", b""), Err(CannotUnwrap));
+    }
+
+    #[test]
+    fn nothing_but_one_key_is_decrypted() {
+        let ring = ring(&format!("1:{}", b64::encode(&[1; 32])));
+        let cipher = Aes256Gcm::new(&[1; 32].into());
+        for len in [0, 31, 33, 4_097] {
+            let sealed = cipher.encrypt(&Nonce::from([0; 12]), &vec![9; len][..]);
+            let sealed = [&[0; 12][..], &sealed.unwrap()].concat();
+            let wrapped = format!("1.{}", b64::encode(&sealed));
+            assert_eq!(ring.unwrap(&wrapped, b""), Err(CannotUnwrap), "{len}");
+        }
     }
 }
