@@ -5,6 +5,80 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Key32;
 
+/// SHA-256 of bytes that arrive piece by piece: RustCrypto's, or ring's where the feature `native`
+/// asks for it, which is a fifth faster on a processor without instructions for it.
+pub struct Sha256Stream(chosen::Context);
+
+impl Sha256Stream {
+    /// Of no bytes yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(chosen::new())
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        chosen::update(&mut self.0, bytes);
+    }
+
+    /// The hash of all of them.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        chosen::finish(self.0)
+    }
+}
+
+impl Default for Sha256Stream {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl core::fmt::Debug for Sha256Stream {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Sha256Stream(..)")
+    }
+}
+
+#[cfg(not(feature = "native"))]
+mod chosen {
+    use sha2::Digest as _;
+    pub(super) use sha2::Sha256 as Context;
+
+    pub(super) fn new() -> Context {
+        Context::new()
+    }
+
+    pub(super) fn update(context: &mut Context, bytes: &[u8]) {
+        context.update(bytes);
+    }
+
+    pub(super) fn finish(context: Context) -> [u8; 32] {
+        context.finalize().into()
+    }
+}
+
+#[cfg(feature = "native")]
+mod chosen {
+    pub(super) use ring::digest::Context;
+    use ring::digest::SHA256;
+
+    pub(super) fn new() -> Context {
+        Context::new(&SHA256)
+    }
+
+    pub(super) fn update(context: &mut Context, bytes: &[u8]) {
+        context.update(bytes);
+    }
+
+    pub(super) fn finish(context: Context) -> [u8; 32] {
+        let digest = context.finish();
+        let mut bytes = digest.as_ref().iter().copied();
+        // SHA-256 has 32 bytes.
+        core::array::from_fn(|_| bytes.next().unwrap_or_default())
+    }
+}
+
 /// SHA-256 of the bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

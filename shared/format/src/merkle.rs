@@ -1,19 +1,20 @@
 //! RFC 9162 §2.1.1 Merkle tree hash over the segments' ciphertexts, built leaf by leaf.
 
-use satchel_crypto::hash::sha256_parts;
-use sha2::{Digest as _, Sha256};
+use satchel_crypto::hash::{Sha256Stream, sha256_parts};
 
 const LEAF: [u8; 1] = [0];
 const NODE: [u8; 1] = [1];
 
 /// The hash of one leaf while its bytes arrive.
-pub struct Leaf(Sha256);
+pub struct Leaf(Sha256Stream);
 
 impl Leaf {
     /// An empty leaf.
     #[must_use]
     pub fn new() -> Self {
-        Self(Sha256::new().chain_update(LEAF))
+        let mut hash = Sha256Stream::new();
+        hash.update(&LEAF);
+        Self(hash)
     }
 
     /// Adds the next bytes of the segment.
@@ -24,13 +25,15 @@ impl Leaf {
     /// The leaf's hash: SHA-256(00 ‖ bytes).
     #[must_use]
     pub fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
+        self.0.finish()
     }
 
     /// The hash of a leaf that lies in memory as a whole.
     #[must_use]
     pub fn of(bytes: &[u8]) -> [u8; 32] {
-        sha256_parts(&[&LEAF, bytes])
+        let mut leaf = Self::new();
+        leaf.update(bytes);
+        leaf.finish()
     }
 }
 

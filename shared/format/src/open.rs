@@ -188,6 +188,34 @@ impl Satchel {
         key: &SegmentKey,
         bytes: &[u8],
     ) -> Result<Vec<u8>, FormatError> {
+        let mut plain = Vec::new();
+        self.open_segment_into(index, key, bytes, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// As [`Satchel::open_segment`], appending to `plain`; after an error that is as it was.
+    pub fn open_segment_into(
+        &self,
+        index: u32,
+        key: &SegmentKey,
+        bytes: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let start = plain.len();
+        let opened = self.open_all(index, key, bytes, plain);
+        if opened.is_err() {
+            plain.truncate(start);
+        }
+        opened
+    }
+
+    fn open_all(
+        &self,
+        index: u32,
+        key: &SegmentKey,
+        bytes: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
         let segment = self.segment(index)?;
         if u64::try_from(bytes.len()) != Ok(segment.sealed_len()) {
             return Err(FormatError::SegmentLength);
@@ -197,15 +225,14 @@ impl Satchel {
             .split_first_chunk()
             .ok_or(FormatError::SegmentLength)?;
         let mut reader = self.segment_reader(index, key, prefix)?;
-        let mut plain = Vec::new();
         while let Some(len) = reader.next_len() {
             let (chunk, after) = rest
                 .split_at_checked(len)
                 .ok_or(FormatError::SegmentLength)?;
-            reader.chunk(chunk, &mut plain)?;
+            reader.chunk(chunk, plain)?;
             rest = after;
         }
-        Ok(plain)
+        Ok(())
     }
 
     fn segment(&self, index: u32) -> Result<&Segment, FormatError> {
@@ -235,6 +262,17 @@ impl Unlocked<'_> {
     pub fn open_segment(&self, index: u32, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
         self.satchel
             .open_segment(index, &self.segment_key(index)?, bytes)
+    }
+
+    /// As [`Unlocked::open_segment`], appending to `plain`; after an error that is as it was.
+    pub fn open_segment_into(
+        &self,
+        index: u32,
+        bytes: &[u8],
+        plain: &mut Vec<u8>,
+    ) -> Result<(), FormatError> {
+        let key = self.segment_key(index)?;
+        self.satchel.open_segment_into(index, &key, bytes, plain)
     }
 
     /// Starts reading a segment chunk by chunk, in constant memory.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! packer = Packer::new(…)            reserve packer.front_len() bytes
-//! packer.segment(salt, plain) …      append what each call gives; or seal() on many threads, add() in order
+//! packer.segment(salt, plain) …      append what each call gives; or seal_into() on many threads, add() in order
 //! packer.finish()                    write these bytes into the reserved space
 //! ```
 
@@ -46,14 +46,6 @@ pub struct Description {
     pub terms: Terms,
     /// Unix seconds.
     pub created: u64,
-}
-
-/// A sealed segment.
-#[derive(Debug)]
-pub struct Sealed {
-    /// Its ciphertext.
-    pub bytes: Vec<u8>,
-    leaf: [u8; 32],
 }
 
 /// Packs one satchel.
@@ -153,19 +145,21 @@ impl Packer {
         salt: &[u8; SALT_BYTES],
         plain: &[u8],
     ) -> Result<Vec<u8>, FormatError> {
-        let sealed = self.seal(self.next, salt, plain)?;
-        self.add(&sealed);
-        Ok(sealed.bytes)
+        let mut out = Vec::new();
+        let leaf = self.seal_into(self.next, salt, plain, &mut out)?;
+        self.add(leaf);
+        Ok(out)
     }
 
-    /// Seals any segment, on whatever thread: [`Packer::add`] takes them in order. `salt` MUST be
-    /// fresh and random.
-    pub fn seal(
+    /// Seals any segment, on whatever thread: appends its ciphertext to `out` and gives the hash
+    /// that [`Packer::add`] takes in order. `salt` MUST be fresh and random.
+    pub fn seal_into(
         &self,
         index: u32,
         salt: &[u8; SALT_BYTES],
         plain: &[u8],
-    ) -> Result<Sealed, FormatError> {
+        out: &mut Vec<u8>,
+    ) -> Result<[u8; 32], FormatError> {
         let segment = self.table.get(index).ok_or(FormatError::Plan)?;
         if u32::try_from(plain.len()) != Ok(segment.plain_len) {
             return Err(FormatError::Plan);
@@ -177,22 +171,20 @@ impl Packer {
             .segment_key(work, index);
         let mut sealer = key.sealer(work, index, salt);
         let len = usize::try_from(segment.sealed_len()).map_err(|_| FormatError::TooLarge)?;
-        let mut out = Vec::with_capacity(len);
+        let start = out.len();
+        out.reserve(len);
         out.extend_from_slice(sealer.prefix());
         let (full, last) = plain.as_chunks::<CHUNK_BYTES>();
         for chunk in full {
-            sealer.chunk(chunk, &mut out)?;
+            sealer.chunk(chunk, out)?;
         }
-        sealer.finish(last, &mut out)?;
-        Ok(Sealed {
-            leaf: Leaf::of(&out),
-            bytes: out,
-        })
+        sealer.finish(last, out)?;
+        Ok(Leaf::of(out.get(start..).unwrap_or_default()))
     }
 
-    /// Takes note of the next segment, whose bytes were appended to the body.
-    pub fn add(&mut self, sealed: &Sealed) {
-        self.leaves.push(sealed.leaf);
+    /// Takes note of the next segment's hash, whose bytes were appended to the body.
+    pub fn add(&mut self, leaf: [u8; 32]) {
+        self.leaves.push(leaf);
         self.next = self.next.saturating_add(1);
     }
 
