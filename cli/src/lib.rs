@@ -36,5 +36,6 @@ pub mod ops;
 pub mod out;
 pub mod pack;
 pub mod say;
+pub mod stream;
 pub mod wallet;
 pub mod wallet_commands;

@@ -1,4 +1,5 @@
-//! `satchel pack`: encrypts a file for its issuer, with the fixed segment plan.
+//! `satchel pack`: encrypts a file for its issuer, cut by length or, for streaming, where a player
+//! can begin.
 
 use std::{
     fs::File,
@@ -21,6 +22,7 @@ use crate::{
     keyfile, lanes, money,
     out::{self, Access, Pending, Target},
     say::{self, Progress},
+    stream,
 };
 
 /// Longest key file that is read, in bytes.
@@ -46,7 +48,7 @@ pub struct Options {
     /// Let buyers pay more.
     #[arg(long)]
     pub pay_more: bool,
-    /// What is sold.
+    /// What is sold: `download`, a file to keep, or `stream`, sound or film to be played only.
     #[arg(long = "use", value_name = "USE", default_value = "download", value_parser = usage)]
     pub usage: Use,
     /// Who sells it, e.g. <https://satchel.example>.
@@ -104,12 +106,6 @@ fn usage(text: &str) -> std::result::Result<Use, String> {
 
 /// Runs the command.
 pub fn pack(options: &Options, json: bool) -> Result<()> {
-    if options.usage == Use::Stream {
-        return Err(
-            Failure::new(Exit::Usage, "streamed works are packed in the studio")
-                .next("They are cut where a player can begin, which this command doesn't know."),
-        );
-    }
     let to_pipe = out::is_pipe(&options.out);
     let key_path = match &options.key_out {
         Some(path) => path.clone(),
@@ -148,11 +144,22 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
         (file, size)
     };
     let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
-    let description = describe(options)?;
+    let mut description = describe(options)?;
     let work_nonce = Bytes(description.work_nonce);
-    let plan = plan::fixed(size)?;
+    let table = match options.usage {
+        Use::Download => plan::fixed(size)?,
+        Use::Stream => {
+            let plan = stream::plan(&mut source, size, &options.file, &description.media_type)?;
+            if options.media_type.is_none() {
+                plan.media_type().clone_into(&mut description.media_type);
+            }
+            description.mse = Some(plan.mse);
+            description.duration_ms = Some(plan.duration_ms);
+            plan.table
+        }
+    };
     let packer =
-        Packer::new(description, creator, &content_key, plan, Vec::new()).map_err(|e| {
+        Packer::new(description, creator, &content_key, table, Vec::new()).map_err(|e| {
             Failure {
                 exit: Exit::Usage,
                 ..Failure::from(e)

@@ -199,7 +199,7 @@ fn nothing_is_replaced_unasked() {
 }
 
 #[test]
-fn streams_are_neither_packed_nor_opened_here() {
+fn streams_are_not_opened_here() {
     let folder = packed(b"a song");
     let err = folder
         .satchel(&["open", &vector("media"), "-o", "out", "--wallet", "none"])
@@ -209,25 +209,6 @@ fn streams_are_neither_packed_nor_opened_here() {
         err.contains("Play it at http://localhost:8787/w/wrk_"),
         "{err}"
     );
-    let err = folder
-        .satchel(&[
-            "pack",
-            "song.mp3",
-            "-o",
-            "s.satchel",
-            "--title",
-            "T",
-            "--price",
-            "1",
-            "--use",
-            "stream",
-            "--issuer",
-            "http://localhost:8787",
-            "--work-key",
-            "creator.key",
-        ])
-        .fails(2);
-    assert!(err.contains("studio"), "{err}");
 }
 
 #[test]

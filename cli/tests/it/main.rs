@@ -3,6 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test that panics has failed, as it should"
@@ -13,4 +14,5 @@ mod local;
 mod mock;
 mod ops;
 mod sdk;
+mod stream;
 mod support;
