@@ -8,7 +8,7 @@ use satchel_format::Origin;
 
 use crate::{
     fail::{Exit, Failure, Result},
-    info, keyfile, magnet, money, open, out, pack, wallet_commands,
+    info, keyfile, magnet, money, open, out, pack, preview, wallet_commands,
 };
 
 /// Files that carry their own price tag: look into them, check them, buy and open them, pack them.
@@ -40,6 +40,8 @@ enum Command {
         /// The satchel; `-` is stdin.
         file: PathBuf,
     },
+    /// Write a satchel's preview to a file: a picture or a sample. No network, no key.
+    Preview(preview::Options),
     /// Buy a satchel, if you don't own it yet, and write its contents to a file.
     Open(open::Options),
     /// Make and use a wallet file.
@@ -139,6 +141,7 @@ impl Cli {
         match self.command {
             Command::Info { file } => info::info(&file, json),
             Command::Verify { file } => info::verify(&file, json),
+            Command::Preview(args) => preview::extract(&args, json),
             Command::Open(args) => open::open(&args, json),
             Command::Wallet(WalletCommand::New { file, issuer }) => {
                 wallet_commands::create(&file, issuer, json)

@@ -55,6 +55,9 @@ pub struct SatchelFile {
     path: PathBuf,
     /// What its header says.
     pub satchel: Satchel,
+    /// The preview, compared with its digest: empty where there is none, `None` where the file
+    /// ends within it.
+    pub preview: Option<Vec<u8>>,
 }
 
 impl SatchelFile {
@@ -121,13 +124,15 @@ impl SatchelFile {
             .take(wanted)
             .read_to_end(&mut preview)
             .map_err(failure)?;
-        if missing.is_none() || preview.len() as u64 == wanted {
+        let whole = missing.is_none() || preview.len() as u64 == wanted;
+        if whole {
             satchel.check_preview(&preview)?;
         }
         let file = Self {
             file,
             path: path.to_owned(),
             satchel,
+            preview: Some(preview).filter(|_| whole),
         };
         Ok((file, missing))
     }

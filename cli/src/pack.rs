@@ -21,6 +21,7 @@ use crate::{
     fail::{Exit, Failure, Result},
     keyfile, lanes, money,
     out::{self, Access, Pending, Target},
+    preview,
     say::{self, Progress},
     stream,
 };
@@ -66,6 +67,10 @@ pub struct Options {
     /// File name for buyers, if not this one's.
     #[arg(long)]
     pub name: Option<String>,
+    /// A picture or a sample that anybody may see, at most 4 MiB: PNG, JPEG, GIF, WebP, AVIF, MP3,
+    /// M4A, MP4, Ogg or WebM.
+    #[arg(long, value_name = "FILE")]
+    pub preview: Option<PathBuf>,
     /// Media type, if it isn't plain from the name.
     #[arg(long)]
     pub media_type: Option<String>,
@@ -143,6 +148,10 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
         let size = file.metadata().map_err(failure)?.len();
         (file, size)
     };
+    let preview = match &options.preview {
+        Some(path) => preview::read(path)?,
+        None => Vec::new(),
+    };
     let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
     let mut description = describe(options)?;
     let work_nonce = Bytes(description.work_nonce);
@@ -158,14 +167,13 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
             plan.table
         }
     };
-    let packer =
-        Packer::new(description, creator, &content_key, table, Vec::new()).map_err(|e| {
-            Failure {
-                exit: Exit::Usage,
-                ..Failure::from(e)
-            }
-            .next("Title, name or media type is empty, too long, or holds what no name may.")
-        })?;
+    let packer = Packer::new(description, creator, &content_key, table, preview).map_err(|e| {
+        Failure {
+            exit: Exit::Usage,
+            ..Failure::from(e)
+        }
+        .next("Title, name or media type is empty, too long, or holds what no name may.")
+    })?;
     let work = packer.work().clone();
 
     // The key first: a satchel whose key is lost can never be opened.

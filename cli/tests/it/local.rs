@@ -446,7 +446,9 @@ fn manual_and_completions_name_every_command() {
     assert!(manual.contains(".TH satchel 1"), "{manual}");
     for shell in ["bash", "zsh", "fish"] {
         let script = folder.satchel(&["completions", shell]).ok();
-        for command in ["info", "verify", "open", "wallet", "pack", "magnet", "key"] {
+        for command in [
+            "info", "verify", "preview", "open", "wallet", "pack", "magnet", "key",
+        ] {
             assert!(script.contains(command), "{shell}: {command}");
             assert!(manual.contains(&format!("satchel {command}")), "{command}");
         }

@@ -13,6 +13,7 @@ mod buy;
 mod local;
 mod mock;
 mod ops;
+mod preview;
 mod sdk;
 mod stream;
 mod support;
