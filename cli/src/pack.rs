@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use satchel_crypto::{Key32, b64, cobblestone::SALT_BYTES};
+use satchel_crypto::{Key32, b64, cobblestone::SALT_BYTES, ed25519::PublicKey};
 use satchel_format::{
     ContentKey, Description, Origin, Packer, Satchel, SignedManifest, Terms, Use, WorkId,
     manifest::Bytes, plan, work,
@@ -19,6 +19,7 @@ use serde_json::json;
 use crate::{
     args, clock,
     fail::{Exit, Failure, Result},
+    file::SatchelFile,
     keyfile, lanes, money,
     out::{self, Access, Pending, Target},
     preview,
@@ -53,17 +54,25 @@ pub struct Options {
     #[arg(long = "use", value_name = "USE", default_value = "download", value_parser = usage)]
     pub usage: Use,
     /// Who sells it, e.g. <https://satchel.example>.
-    #[arg(long, value_name = "URL", value_parser = args::origin)]
-    pub issuer: Origin,
+    #[arg(long, value_name = "URL", value_parser = args::origin, required_unless_present = "new_version_of")]
+    pub issuer: Option<Origin>,
     /// The creator's key file (`satchel key FILE` makes one).
-    #[arg(long, value_name = "FILE")]
-    pub work_key: PathBuf,
+    #[arg(long, alias = "work-key", value_name = "FILE")]
+    pub key: PathBuf,
+    /// For a new version: an earlier satchel of the work. Nonce and issuer are taken from it, and
+    /// the version is one more.
+    #[arg(long, value_name = "SATCHEL", conflicts_with_all = ["nonce", "version"])]
+    pub new_version_of: Option<PathBuf>,
     /// For a new version: the `work_nonce` of the earlier ones.
     #[arg(long, value_name = "BASE64URL", value_parser = nonce, allow_hyphen_values = true)]
     pub nonce: Option<Bytes<16>>,
-    /// Version of the work.
-    #[arg(long = "work-version", value_name = "N", default_value_t = 1)]
-    pub version: u64,
+    /// Version of the work, 1 if nothing else is said.
+    #[arg(long = "work-version", value_name = "N")]
+    pub version: Option<u64>,
+    /// The id the work must have: it follows from the creator's key and the nonce, so with
+    /// --nonce or --new-version-of.
+    #[arg(long, value_name = "ID", value_parser = work_id)]
+    pub work: Option<WorkId>,
     /// File name for buyers, if not this one's.
     #[arg(long)]
     pub name: Option<String>,
@@ -99,6 +108,10 @@ satchel_json::read!(KeyFile {
 
 fn nonce(text: &str) -> std::result::Result<Bytes<16>, String> {
     Bytes::parse(text).map_err(|_| "not 16 bytes as base64url".to_owned())
+}
+
+fn work_id(text: &str) -> std::result::Result<WorkId, String> {
+    WorkId::parse(text).map_err(|_| "not wrk_ and 52 characters of base32".to_owned())
 }
 
 fn usage(text: &str) -> std::result::Result<Use, String> {
@@ -139,7 +152,8 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
             );
         }
     }
-    let creator = keyfile::read(&options.work_key)?;
+    let creator = keyfile::read(&options.key)?;
+    let identity = identify(options, &creator.public())?;
     let failure = |e| Failure::file("read", &options.file, &e);
     let (mut source, size) = if out::is_pipe(&options.file) {
         out::spooled_stdin()?
@@ -153,8 +167,8 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
         None => Vec::new(),
     };
     let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
-    let mut description = describe(options)?;
-    let work_nonce = Bytes(description.work_nonce);
+    let mut description = describe(options, identity)?;
+    let (work_nonce, version) = (Bytes(description.work_nonce), description.version);
     let table = match options.usage {
         Use::Download => plan::fixed(size)?,
         Use::Stream => {
@@ -181,7 +195,7 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
         v: 1,
         work,
         work_nonce,
-        version: options.version,
+        version,
         content_key: b64::encode(content_key.key().as_bytes()),
     };
     let kept_json = serde_json::to_vec_pretty(&kept)
@@ -206,7 +220,58 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
     report(options, json, &kept, &key_path, &signed)
 }
 
-fn describe(options: &Options) -> Result<Description> {
+/// Which version of which work it is, and who sells it.
+struct Identity {
+    nonce: [u8; work::NONCE_BYTES],
+    version: u64,
+    issuer: Origin,
+}
+
+/// From an earlier satchel or from the options; refused where that is another work than asked for.
+fn identify(options: &Options, creator: &PublicKey) -> Result<Identity> {
+    let wrong = |what: String| Failure::new(Exit::Usage, what).code("work_id");
+    let earlier = options.new_version_of.as_deref();
+    let identity = if let Some(path) = earlier {
+        let (file, _) = SatchelFile::open_partly(path)?;
+        let manifest = file.satchel.manifest();
+        if manifest.creator.0 != *creator {
+            let what = format!("{} is of another creator than this key", path.display());
+            return Err(wrong(what).next("A work's versions are all signed with the same key."));
+        }
+        let issuer = options.issuer.as_ref().unwrap_or(&manifest.issuer);
+        Identity {
+            nonce: manifest.work_nonce.0,
+            version: manifest.version.saturating_add(1),
+            issuer: issuer.clone(),
+        }
+    } else {
+        let issuer = options.issuer.clone();
+        Identity {
+            nonce: match &options.nonce {
+                Some(nonce) => nonce.0,
+                None => clock::random()?,
+            },
+            version: options.version.unwrap_or(1),
+            issuer: issuer.ok_or_else(|| Failure::new(Exit::Usage, "who sells it?"))?,
+        }
+    };
+    if let Some(asked) = &options.work {
+        if earlier.is_none() && options.nonce.is_none() {
+            return Err(wrong("--work alone can't be kept to".to_owned()).next(
+                "A work's id follows from the creator's key and a nonce: add --nonce, or \
+                 --new-version-of and an earlier satchel.",
+            ));
+        }
+        let made = WorkId::derive(creator, &identity.nonce);
+        if made != *asked {
+            let what = format!("this key and nonce make {made}, not {asked}");
+            return Err(wrong(what).next("Take the key and the nonce that work was made with."));
+        }
+    }
+    Ok(identity)
+}
+
+fn describe(options: &Options, identity: Identity) -> Result<Description> {
     let own_name = || {
         let file = Some(&options.file).filter(|file| !out::is_pipe(file))?;
         file.file_name()
@@ -221,12 +286,9 @@ fn describe(options: &Options) -> Result<Description> {
         .clone()
         .unwrap_or_else(|| media_type(&name).to_owned());
     Ok(Description {
-        work_nonce: match &options.nonce {
-            Some(nonce) => nonce.0,
-            None => clock::random()?,
-        },
-        version: options.version,
-        issuer: options.issuer.clone(),
+        work_nonce: identity.nonce,
+        version: identity.version,
+        issuer: identity.issuer,
         title: options.title.clone(),
         name,
         media_type,

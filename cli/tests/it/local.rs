@@ -19,7 +19,7 @@ fn packed(contents: &[u8]) -> Folder {
             "0.50",
             "--issuer",
             "http://localhost:8787/",
-            "--work-key",
+            "--key",
             "creator.key",
         ])
         .ok();
@@ -89,6 +89,7 @@ fn new_version_of_a_work_keeps_its_id() {
     let folder = packed(b"a song");
     let first = folder.satchel(&["info", "--json", "song.satchel"]).json();
     let nonce = first["manifest"]["work_nonce"].as_str().unwrap().to_owned();
+    // The option's earlier name goes on working.
     let second = folder
         .satchel(&[
             "pack",
@@ -226,7 +227,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
             "0,5",
             "--issuer",
             "http://a",
-            "--work-key",
+            "--key",
             "creator.key",
         ][..],
         &[
@@ -240,7 +241,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
             "1",
             "--issuer",
             "localhost:8787",
-            "--work-key",
+            "--key",
             "creator.key",
         ],
         &["open", "song.satchel"],
@@ -272,7 +273,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
         "1",
         "--issuer",
         "http://localhost:1",
-        "--work-key",
+        "--key",
         "creator.key",
     ];
     let err = folder.satchel(&args).fails(2);
@@ -317,7 +318,7 @@ fn secrets_are_the_owners_alone() {
         "1",
         "--issuer",
         "http://localhost:1",
-        "--work-key",
+        "--key",
         "creator.key",
     ];
     folder.satchel(&args).fails(2);
@@ -447,7 +448,7 @@ fn manual_and_completions_name_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         let script = folder.satchel(&["completions", shell]).ok();
         for command in [
-            "info", "verify", "preview", "open", "wallet", "pack", "magnet", "key",
+            "info", "verify", "preview", "open", "buy", "wallet", "pack", "magnet", "key",
         ] {
             assert!(script.contains(command), "{shell}: {command}");
             assert!(manual.contains(&format!("satchel {command}")), "{command}");
@@ -471,7 +472,7 @@ fn pipes_go_in_and_out() {
         "--issuer",
         "http://localhost:8787",
     ];
-    let key = ["--work-key", "creator.key", "--name", "tide.bin"];
+    let key = ["--key", "creator.key", "--name", "tide.bin"];
     let args = [&pack[..], &key[..], &["--key-out", "tide.key"]].concat();
     let contents = vec![9; (1 << 20) + 3];
     let ran = folder.piped(&args, &contents);
@@ -512,12 +513,7 @@ fn nonce_may_begin_with_a_hyphen() {
         "--price",
         "1",
     ];
-    let more = [
-        "--issuer",
-        "http://localhost:8787",
-        "--work-key",
-        "creator.key",
-    ];
+    let more = ["--issuer", "http://localhost:8787", "--key", "creator.key"];
     let args = [&pack[..], &more[..], &["--nonce", &nonce, "--json"]].concat();
     assert_eq!(folder.satchel(&args).json()["work_nonce"], nonce);
 }

@@ -17,3 +17,4 @@ mod preview;
 mod sdk;
 mod stream;
 mod support;
+mod versions;

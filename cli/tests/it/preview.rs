@@ -11,7 +11,7 @@ fn pack(folder: &Folder, preview: &str) -> Ran {
     }
     let pack = ["pack", "song.mp3", "-o", "song.satchel", "--title", "Tide"];
     let more = ["--price", "0.50", "--issuer", "http://localhost:8787"];
-    let key = ["--work-key", "creator.key", "--preview", preview, "--force"];
+    let key = ["--key", "creator.key", "--preview", preview, "--force"];
     folder.satchel(&[&pack[..], &more, &key].concat())
 }
 

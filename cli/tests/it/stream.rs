@@ -243,7 +243,7 @@ const PACK: [&str; 12] = [
     "0.50",
     "--issuer",
     "http://localhost:8787",
-    "--work-key",
+    "--key",
     "creator.key",
     "--use",
     "stream",
