@@ -10,6 +10,7 @@
 )]
 
 mod buy;
+mod damaged;
 mod local;
 mod mock;
 mod ops;
