@@ -17,6 +17,7 @@ pub mod origin;
 pub mod pack;
 pub mod plan;
 pub mod preview;
+pub mod range;
 pub mod table;
 pub mod work;
 
@@ -28,5 +29,6 @@ pub use open::{Front, Satchel, SegmentReader, Unlocked};
 pub use origin::Origin;
 pub use pack::{Description, Packer};
 pub use preview::PreviewType;
+pub use range::Touched;
 pub use table::{Segment, Table};
 pub use work::WorkId;

@@ -51,7 +51,7 @@ impl PreviewType {
         } else if begins(b"RIFF") && at(8) == Some(b"WEBP") {
             Some(Self::Webp)
         } else if at(4) == Some(b"ftyp") {
-            Self::of_brand(at(8)?)
+            Self::of_brand(*at(8)?)
         } else if begins(b"OggS") {
             Some(Self::Ogg)
         } else if begins(b"\x1a\x45\xdf\xa3") && windows.any(|window| window == WEBM) {
@@ -64,8 +64,8 @@ impl PreviewType {
     }
 
     /// The kind of a file that begins with `ftyp` and this major brand.
-    fn of_brand(brand: &[u8; 4]) -> Option<Self> {
-        match brand {
+    fn of_brand(brand: [u8; 4]) -> Option<Self> {
+        match &brand {
             b"avif" | b"avis" => Some(Self::Avif),
             b"M4A " | b"M4B " => Some(Self::M4a),
             b"isom" | b"iso2" | b"iso4" | b"iso5" | b"iso6" | b"mp41" | b"mp42" | b"avc1"
