@@ -229,11 +229,20 @@ impl SatchelFile {
         Ok(())
     }
 
-    fn body(&self) -> Result<Body> {
+    /// All of its bytes again, from the first: of a pipe too, which was spooled.
+    pub fn whole(&self) -> Result<File> {
+        self.from(0)
+    }
+
+    fn from(&self, start: u64) -> Result<File> {
         let failure = |e| Failure::file("read", &self.path, &e);
         let mut file = self.file.try_clone().map_err(failure)?;
-        let start = self.satchel.layout().body_start();
         file.seek(SeekFrom::Start(start)).map_err(failure)?;
+        Ok(file)
+    }
+
+    fn body(&self) -> Result<Body> {
+        let file = self.from(self.satchel.layout().body_start())?;
         let reader = BufReader::with_capacity(BUFFER_BYTES, file);
         Ok(Body {
             reader,

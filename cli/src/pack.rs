@@ -232,6 +232,10 @@ fn identify(options: &Options, creator: &PublicKey) -> Result<Identity> {
     let wrong = |what: String| Failure::new(Exit::Usage, what).code("work_id");
     let earlier = options.new_version_of.as_deref();
     let identity = if let Some(path) = earlier {
+        if out::is_pipe(path) && out::is_pipe(&options.file) {
+            let what = "the file and the earlier satchel can't both come from stdin";
+            return Err(Failure::new(Exit::Usage, what));
+        }
         let (file, _) = SatchelFile::open_partly(path)?;
         let manifest = file.satchel.manifest();
         if manifest.creator.0 != *creator {

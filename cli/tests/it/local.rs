@@ -441,6 +441,30 @@ fn magnet_link_names_the_hash_of_the_whole_file() {
 }
 
 #[test]
+fn magnet_of_a_pipe_is_that_of_the_file() {
+    let folder = packed(b"a song");
+    let whole = folder.read("song.satchel");
+    let of_file = folder.satchel(&["magnet", "song.satchel", "--json"]).json();
+    let of_pipe = ["magnet", "-", "--json", "--torrent", "it.torrent"];
+    let of_pipe = folder.piped(&of_pipe, &whole).json();
+    // The name is that of the contents, song.mp3, which is that of the file here.
+    assert_eq!(of_pipe, of_file);
+    folder
+        .satchel(&["magnet", "song.satchel", "--torrent", "file.torrent"])
+        .ok();
+    assert!(folder.read("it.torrent") == folder.read("file.torrent"));
+    let named = ["magnet", "-", "--name", "other.satchel"];
+    let link = folder.piped(&named, &whole).ok();
+    assert!(link.contains("&dn=other.satchel&xl="), "{link}");
+    folder
+        .piped(&["magnet", "-", "--name", "a/b"], &whole)
+        .fails(2);
+    folder
+        .piped(&["magnet", "-"], &whole[..whole.len() - 1])
+        .fails(3);
+}
+
+#[test]
 fn manual_and_completions_name_every_command() {
     let folder = Folder::new();
     let manual = folder.satchel(&["man"]).ok();
