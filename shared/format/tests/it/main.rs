@@ -8,6 +8,7 @@
 )]
 
 mod damaged;
+mod plan;
 mod range;
 mod round_trip;
 mod support;
