@@ -8,7 +8,7 @@ use satchel_format::Origin;
 
 use crate::{
     fail::{Exit, Failure, Result},
-    info, keyfile, magnet, money, open, out, pack, wallet_commands,
+    info, keyfile, magnet, money, open, out, pack, preview, wallet_commands,
 };
 
 /// Files that carry their own price tag: look into them, check them, buy and open them, pack them.
@@ -40,8 +40,12 @@ enum Command {
         /// The satchel; `-` is stdin.
         file: PathBuf,
     },
-    /// Buy a satchel, if you don't own it yet, and write its contents to a file.
+    /// Write a satchel's preview to a file: a picture or a sample. No network, no key.
+    Preview(preview::Options),
+    /// Write a satchel's contents to a file: what you own, what you buy now, or with its key file.
     Open(open::Options),
+    /// Buy a satchel and write its contents to a file; what you own already is not paid for again.
+    Buy(open::BuyOptions),
     /// Make and use a wallet file.
     #[command(subcommand)]
     Wallet(WalletCommand),
@@ -56,7 +60,7 @@ enum Command {
     },
     /// Print the manual page, for `man -l -` or a folder of manuals.
     Man,
-    /// Make a file with a new secret key, for `pack --work-key` or `satchel-ops --key`.
+    /// Make a file with a new secret key, for `pack --key` or `satchel-ops --key`.
     Key {
         /// The file to make.
         file: PathBuf,
@@ -139,7 +143,9 @@ impl Cli {
         match self.command {
             Command::Info { file } => info::info(&file, json),
             Command::Verify { file } => info::verify(&file, json),
+            Command::Preview(args) => preview::extract(&args, json),
             Command::Open(args) => open::open(&args, json),
+            Command::Buy(args) => open::buy(&args, json),
             Command::Wallet(WalletCommand::New { file, issuer }) => {
                 wallet_commands::create(&file, issuer, json)
             }

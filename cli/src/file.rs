@@ -55,6 +55,9 @@ pub struct SatchelFile {
     path: PathBuf,
     /// What its header says.
     pub satchel: Satchel,
+    /// The preview, compared with its digest: empty where there is none, `None` where the file
+    /// ends within it.
+    pub preview: Option<Vec<u8>>,
 }
 
 impl SatchelFile {
@@ -121,13 +124,15 @@ impl SatchelFile {
             .take(wanted)
             .read_to_end(&mut preview)
             .map_err(failure)?;
-        if missing.is_none() || preview.len() as u64 == wanted {
+        let whole = missing.is_none() || preview.len() as u64 == wanted;
+        if whole {
             satchel.check_preview(&preview)?;
         }
         let file = Self {
             file,
             path: path.to_owned(),
             satchel,
+            preview: Some(preview).filter(|_| whole),
         };
         Ok((file, missing))
     }
@@ -136,24 +141,35 @@ impl SatchelFile {
     pub fn verify(&mut self) -> Result<()> {
         let mut progress = Progress::new("checking", self.satchel.table().body_size());
         let mut body = self.body()?;
-        let mut buffer = vec![0; BUFFER_BYTES];
         let mut altered = Vec::new();
-        for (index, segment) in (0..).zip(self.satchel.table().segments()) {
-            let mut leaf = Leaf::new();
-            let mut left = segment.sealed_len();
-            while left > 0 {
-                let len = usize::try_from(left)
-                    .unwrap_or(BUFFER_BYTES)
-                    .min(BUFFER_BYTES);
-                let part = buffer.get_mut(..len).ok_or(FormatError::Layout)?;
-                body.read_exact(part)?;
-                leaf.update(part);
-                left = left.saturating_sub(len as u64);
-                progress.add(len as u64);
+        let longest = self.longest();
+        if longest > WHOLE_BYTES {
+            for (index, len) in self.lens() {
+                let leaf = hash_segment(len, &mut body, &mut progress)?;
+                if self.satchel.check_segment(index, &leaf).is_err() {
+                    altered.push(index);
+                }
             }
-            if self.satchel.check_segment(index, &leaf.finish()).is_err() {
-                altered.push(index);
-            }
+        } else {
+            let mut lens = self.lens();
+            lanes::run(
+                lanes::lanes(longest),
+                |lane| match lens.next() {
+                    Some((index, len)) => body.read_exact(lane.room(index, len)).map(|()| true),
+                    None => Ok(false),
+                },
+                |lane| {
+                    lane.leaf = Leaf::of(&lane.input);
+                    Ok(())
+                },
+                |lane| {
+                    if self.satchel.check_segment(lane.index, &lane.leaf).is_err() {
+                        altered.push(lane.index);
+                    }
+                    progress.add(lane.input.len() as u64);
+                    Ok(())
+                },
+            )?;
         }
         if altered.is_empty() {
             return Ok(());
@@ -163,6 +179,21 @@ impl SatchelFile {
             ..Failure::from(FormatError::SegmentDigest)
         }
         .next("Get the file again from its creator or issuer; the rest of it is genuine."))
+    }
+
+    /// Each segment with the bytes of its ciphertext.
+    fn lens(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        (0..).zip(
+            self.satchel
+                .table()
+                .segments()
+                .iter()
+                .map(Segment::sealed_len),
+        )
+    }
+
+    fn longest(&self) -> u64 {
+        self.lens().map(|(_, len)| len).max().unwrap_or_default()
     }
 
     /// Which segments were altered, and where they lie.
@@ -187,48 +218,54 @@ impl SatchelFile {
     }
 
     /// Decrypts everything into `out`. Of a segment nothing is written before it was compared with
-    /// the creator's signature: the file may have changed since it was checked. Memory: a segment
+    /// the creator's signature: the file may have changed since it was checked. Memory: some segments
     /// for each core; of a file whose segments are longer than [`WHOLE_BYTES`], a chunk, and there
     /// the comparison comes at a segment's end.
     pub fn decrypt(&mut self, key: &ContentKey, out: &mut dyn Write) -> Result<()> {
         let mut progress = Progress::new("opening", self.satchel.table().body_size());
         let mut body = self.body()?;
         let unlocked = self.satchel.unlock(key)?;
-        let table = self.satchel.table();
-        let lens: Vec<(u32, u64)> = (0..)
-            .zip(table.segments().iter().map(Segment::sealed_len))
-            .collect();
-        let longest = lens.iter().map(|(_, len)| *len).max().unwrap_or_default();
+        let longest = self.longest();
         if longest > WHOLE_BYTES {
-            for (index, _) in lens {
+            for (index, _) in self.lens() {
                 let leaf = decrypt_segment(&unlocked, index, &mut body, out, &mut progress)?;
                 self.satchel.check_segment(index, &leaf)?;
             }
             return Ok(());
         }
-        for batch in lens.chunks(lanes::lanes(longest)) {
-            let mut read = Vec::new();
-            for (index, len) in batch {
-                let mut sealed = vec![0; usize::try_from(*len).unwrap_or(usize::MAX)];
-                body.read_exact(&mut sealed)?;
-                read.push((*index, sealed));
-            }
-            let opened = lanes::all(read, |(index, sealed)| {
-                Ok(unlocked.open_segment(index, &sealed)?)
-            })?;
-            for (plain, (_, len)) in opened.iter().zip(batch) {
-                out.write_all(plain).map_err(|e| cannot_write(&e))?;
-                progress.add(*len);
-            }
-        }
-        Ok(())
+        let mut lens = self.lens();
+        lanes::run(
+            lanes::lanes(longest),
+            |lane| match lens.next() {
+                Some((index, len)) => body.read_exact(lane.room(index, len)).map(|()| true),
+                None => Ok(false),
+            },
+            |lane| {
+                lane.output.clear();
+                Ok(unlocked.open_segment_into(lane.index, &lane.input, &mut lane.output)?)
+            },
+            |lane| {
+                out.write_all(&lane.output).map_err(|e| cannot_write(&e))?;
+                progress.add(lane.input.len() as u64);
+                Ok(())
+            },
+        )
+    }
+
+    /// All of its bytes again, from the first: of a pipe too, which was spooled.
+    pub fn whole(&self) -> Result<File> {
+        self.from(0)
+    }
+
+    fn from(&self, start: u64) -> Result<File> {
+        let failure = |e| Failure::file("read", &self.path, &e);
+        let mut file = self.file.try_clone().map_err(failure)?;
+        file.seek(SeekFrom::Start(start)).map_err(failure)?;
+        Ok(file)
     }
 
     fn body(&self) -> Result<Body> {
-        let failure = |e| Failure::file("read", &self.path, &e);
-        let mut file = self.file.try_clone().map_err(failure)?;
-        let start = self.satchel.layout().body_start();
-        file.seek(SeekFrom::Start(start)).map_err(failure)?;
+        let file = self.from(self.satchel.layout().body_start())?;
         let reader = BufReader::with_capacity(BUFFER_BYTES, file);
         Ok(Body {
             reader,
@@ -252,6 +289,23 @@ fn missing(satchel: &Satchel, have: u64) -> Missing {
 
 fn cannot_write(error: &io::Error) -> Failure {
     Failure::new(Exit::Machine, format!("can't write the result: {error}"))
+}
+
+/// The hash of a segment of `left` bytes that is too long to be held.
+fn hash_segment(mut left: u64, body: &mut Body, progress: &mut Progress) -> Result<[u8; 32]> {
+    let mut leaf = Leaf::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    while left > 0 {
+        let len = usize::try_from(left)
+            .unwrap_or(BUFFER_BYTES)
+            .min(BUFFER_BYTES);
+        let part = buffer.get_mut(..len).ok_or(FormatError::Layout)?;
+        body.read_exact(part)?;
+        leaf.update(part);
+        left = left.saturating_sub(len as u64);
+        progress.add(len as u64);
+    }
+    Ok(leaf.finish())
 }
 
 /// Decrypts one segment into `out` and gives the hash of its ciphertext.

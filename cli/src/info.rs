@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use satchel_crypto::b64;
-use satchel_format::Satchel;
+use satchel_format::PreviewType;
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 pub fn info(path: &Path, json: bool) -> Result<()> {
     let (file, missing) = SatchelFile::open_partly(path)?;
     if json {
-        let mut described = describe(&file.satchel)?;
+        let mut described = describe(&file)?;
         if let (Some(missing), Some(members)) = (missing, described.as_object_mut()) {
             members.insert("missing_bytes".into(), missing.bytes.into());
             members.insert("whole_segments".into(), missing.whole.into());
@@ -66,10 +66,12 @@ pub fn info(path: &Path, json: bool) -> Result<()> {
         rows.insert(3, ("duration", format!("{} ms", money::grouped(ms))));
     }
     if manifest.preview_digest.is_some() {
-        rows.push((
-            "preview",
-            format!("{} bytes", satchel.layout().preview_len()),
-        ));
+        let bytes = money::grouped(u64::from(satchel.layout().preview_len()));
+        let kind = match &file.preview {
+            None => "not all of it is here",
+            Some(_) => preview_type(&file).unwrap_or("of no kind that is shown"),
+        };
+        rows.push(("preview", format!("{kind}, {bytes} bytes")));
     }
     if let Some(missing) = missing {
         rows.push(("missing", missing.to_string()));
@@ -90,7 +92,7 @@ pub fn verify(path: &Path, json: bool) -> Result<()> {
     let mut file = SatchelFile::open(path)?;
     file.verify()?;
     if json {
-        return say::line(&describe(&file.satchel)?.to_string());
+        return say::line(&describe(&file)?.to_string());
     }
     say::line(&format!(
         "genuine: all {} bytes are as their creator signed them",
@@ -98,8 +100,14 @@ pub fn verify(path: &Path, json: bool) -> Result<()> {
     ))
 }
 
+fn preview_type(file: &SatchelFile) -> Option<&'static str> {
+    let preview = file.preview.as_deref().unwrap_or_default();
+    PreviewType::of(preview).map(PreviewType::media_type)
+}
+
 /// The manifest and what follows from it, for scripts.
-fn describe(satchel: &Satchel) -> Result<Value> {
+fn describe(file: &SatchelFile) -> Result<Value> {
+    let satchel = &file.satchel;
     let manifest = serde_json::to_value(satchel.manifest())
         .map_err(|_| satchel_format::FormatError::ManifestShape)?;
     Ok(json!({
@@ -109,6 +117,7 @@ fn describe(satchel: &Satchel) -> Result<Value> {
         "file_size": satchel.file_size(),
         "header_len": satchel.layout().header_len(),
         "preview_len": satchel.layout().preview_len(),
+        "preview_type": preview_type(file),
         "windows": satchel.table().windows(),
     }))
 }

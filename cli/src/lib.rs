@@ -35,6 +35,8 @@ pub mod open;
 pub mod ops;
 pub mod out;
 pub mod pack;
+pub mod preview;
 pub mod say;
+pub mod stream;
 pub mod wallet;
 pub mod wallet_commands;

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::{
     fail::{Exit, Failure, Result},
     file::SatchelFile,
-    out::Target,
+    out::{self, Target},
     say::{self, Progress},
 };
 
@@ -33,8 +33,12 @@ type Hash = [u8; 32];
 /// What the user asked for.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The satchel.
+    /// The satchel; `-` is stdin.
     pub file: PathBuf,
+    /// Name of the shared file, which is part of what the link names. Otherwise the satchel's own,
+    /// or for stdin that of its contents with `.satchel` at the end.
+    #[arg(long, value_parser = file_name)]
+    pub name: Option<String>,
     /// Bytes of a piece, a power of two from 16,384; otherwise chosen by the file's size.
     #[arg(long, value_name = "BYTES", value_parser = piece_length)]
     pub piece_length: Option<u64>,
@@ -61,14 +65,11 @@ pub fn magnet(options: &Options, json: bool) -> Result<()> {
         .transpose()?;
     // A link to a file that is cut short would spread it.
     let file = SatchelFile::open(&options.file)?;
-    let name = options
-        .file
-        .file_name()
-        .and_then(|name| name.to_str())
-        .ok_or_else(|| Failure::new(Exit::Usage, "this file has no name that can be written"))?;
+    let name = name(options, &file.satchel.manifest().name)?;
+    let name = name.as_str();
     let length = file.satchel.file_size();
     let piece = options.piece_length.unwrap_or_else(|| chosen(length));
-    let tree = hash(&options.file, length, piece)?;
+    let tree = hash(file.whole()?, &options.file, length, piece)?;
     let info = info(name, length, piece, &tree.root);
     let hash = hex(&sha256_parts(&[&info]));
     let link = format!(
@@ -91,6 +92,31 @@ pub fn magnet(options: &Options, json: bool) -> Result<()> {
     say::line(&link)
 }
 
+fn file_name(text: &str) -> std::result::Result<String, String> {
+    let is_name = !text.is_empty()
+        && !matches!(text, "." | "..")
+        && !text.contains(['/', '\\'])
+        && !text.contains(char::is_control);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "not a file name".to_owned())
+}
+
+/// The name in the link; `contents` is what the work's own file is called.
+fn name(options: &Options, contents: &str) -> Result<String> {
+    if let Some(name) = &options.name {
+        return Ok(name.clone());
+    }
+    if out::is_pipe(&options.file) {
+        let stem = contents.rsplit_once('.').map_or(contents, |(stem, _)| stem);
+        let stem = if stem.is_empty() { contents } else { stem };
+        return Ok(format!("{stem}.satchel"));
+    }
+    let own = options.file.file_name().and_then(|name| name.to_str());
+    own.map(str::to_owned)
+        .ok_or_else(|| Failure::new(Exit::Usage, "this file has no name that can be written"))
+}
+
 /// The smallest power of two that gives at most [`PIECES`] pieces.
 fn chosen(length: u64) -> u64 {
     length
@@ -109,9 +135,9 @@ struct Tree {
     layer: Vec<Hash>,
 }
 
-fn hash(path: &Path, length: u64, piece: u64) -> Result<Tree> {
+fn hash(file: File, path: &Path, length: u64, piece: u64) -> Result<Tree> {
     let failure = |e| Failure::file("read", path, &e);
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(failure)?);
+    let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut progress = Progress::new("hashing", length);
     let (mut pieces, mut blocks) = (Padded::default(), Padded::default());
     let mut layer = Vec::new();

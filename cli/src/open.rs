@@ -1,11 +1,11 @@
-//! `satchel open`: check the file, ask its issuer, buy it if it isn't owned yet, decrypt it.
+//! `satchel open` and `satchel buy`: check the file, ask its issuer, buy it if it isn't owned yet, decrypt it.
 //!
 //! The order of things protects the buyer (DESIGN "Open"): nothing is asked of a stranger's
 //! server before the file is known to be whole and the issuer trusted; nothing is paid before the
 //! issuer's record agrees with the file and the price is agreed to; an order is on disk before it
 //! is sent; nothing is decrypted before key and file are known to belong together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use satchel_crypto::b64;
@@ -26,9 +26,9 @@ use crate::{
     wallet::Wallet,
 };
 
-/// What the user asked for.
+/// What to open, and where to.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct Files {
     /// The satchel; `-` is stdin.
     pub file: PathBuf,
     /// Where its contents go; `-` is stdout.
@@ -37,12 +37,14 @@ pub struct Options {
     /// Replace the file if it is there already.
     #[arg(long)]
     pub force: bool,
+}
+
+/// How to pay.
+#[derive(Debug, Args)]
+pub struct Payment {
     /// The wallet file; otherwise the one named by `SATCHEL_WALLET`.
     #[arg(long, value_name = "FILE")]
     pub wallet: Option<PathBuf>,
-    /// Open with the key file `satchel pack` made, without wallet or network.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["wallet", "max_price", "trust", "yes"])]
-    pub key_file: Option<PathBuf>,
     /// Pay at most this many dollars.
     #[arg(long, value_name = "USD", value_parser = money::parse_usd)]
     pub max_price: Option<u64>,
@@ -57,32 +59,63 @@ pub struct Options {
     pub yes: bool,
 }
 
-/// Runs the command.
+/// What the user of `satchel open` asked for.
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    payment: Payment,
+    /// Open with the key file `satchel pack` made, without wallet or network.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["wallet", "max_price", "trust", "yes"])]
+    key_file: Option<PathBuf>,
+}
+
+/// What the user of `satchel buy` asked for.
+#[derive(Debug, Args)]
+pub struct BuyOptions {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    payment: Payment,
+}
+
+/// `satchel open`: with the key file, or as [`buy`].
 pub fn open(options: &Options, json: bool) -> Result<()> {
-    let target = Target::new(&options.out, options.force)?;
+    let key_file = options.key_file.as_deref();
+    run(&options.files, &options.payment, key_file, json)
+}
+
+/// `satchel buy`: what is owned already is opened and not paid for again.
+pub fn buy(options: &BuyOptions, json: bool) -> Result<()> {
+    run(&options.files, &options.payment, None, json)
+}
+
+fn run(files: &Files, payment: &Payment, key_file: Option<&Path>, json: bool) -> Result<()> {
+    let target = Target::new(&files.out, files.force)?;
     if json && target == Target::Stdout {
         return Err(Failure::new(
             Exit::Usage,
             "--json and -o - both want stdout",
         ));
     }
-    let mut file = SatchelFile::open(&options.file)?;
-    let (key, got) = if let Some(path) = &options.key_file {
+    let mut file = SatchelFile::open(&files.file)?;
+    let (key, got) = if let Some(path) = key_file {
         (pack::read_key(path, &file.satchel)?, None)
     } else {
         // All of it, before anything is paid: a damaged file is not worth a cent.
         file.verify()?;
-        let got = buy_or_show(options, &file.satchel)?;
+        let got = buy_or_show(payment, &file.satchel)?;
         (got.key.clone(), Some(got))
     };
     // The key must be the one the creator committed to, whoever it came from.
     file.satchel.unlock(&key)?;
     target.write(|out| file.decrypt(&key, out))?;
-    report(options, json, &file.satchel, &target, got.as_ref())
+    report(&files.out, json, &file.satchel, &target, got.as_ref())
 }
 
 fn report(
-    options: &Options,
+    out: &Path,
     json: bool,
     satchel: &Satchel,
     target: &Target,
@@ -92,7 +125,7 @@ fn report(
     if json {
         return say::line(
             &json!({
-                "opened": options.out.display().to_string(),
+                "opened": out.display().to_string(),
                 "bytes": manifest.size,
                 "work": manifest.work,
                 "version": manifest.version,
@@ -117,7 +150,7 @@ fn report(
     };
     let opened = format!(
         "opened {} ({} bytes): {how}",
-        options.out.display(),
+        out.display(),
         money::grouped(manifest.size)
     );
     match target {
@@ -129,14 +162,14 @@ fn report(
     }
 }
 
-fn buy_or_show(options: &Options, satchel: &Satchel) -> Result<Got> {
+fn buy_or_show(payment: &Payment, satchel: &Satchel) -> Result<Got> {
     let manifest = satchel.manifest();
     if manifest.terms.usage == Use::Stream {
         return Err(stream_only(satchel));
     }
-    let mut wallet = Wallet::open(options.wallet.as_deref())?;
+    let mut wallet = Wallet::open(payment.wallet.as_deref())?;
     if !wallet.trusts(&manifest.issuer) {
-        if !options.trust {
+        if !payment.trust {
             let what = format!(
                 "this satchel is sold by {}, which your wallet doesn't know",
                 manifest.issuer
@@ -147,15 +180,15 @@ fn buy_or_show(options: &Options, satchel: &Satchel) -> Result<Got> {
         }
         wallet.trust(&manifest.issuer)?;
     }
-    let issuer = Issuer::new(&manifest.issuer, options.issuer_base.as_ref())?;
+    let issuer = Issuer::new(&manifest.issuer, payment.issuer_base.as_ref())?;
     let record = issuer.record(&manifest.work)?;
     let version = check_record(&record, satchel)?;
     if version.usage == IssuersUse::Stream {
         return Err(stream_only(satchel));
     }
     let consent = Consent {
-        max_price: options.max_price,
-        yes: options.yes,
+        max_price: payment.max_price,
+        yes: payment.yes,
     };
     Buyer::new(consent, satchel, issuer, wallet).get(&record, version)
 }

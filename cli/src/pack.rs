@@ -1,4 +1,5 @@
-//! `satchel pack`: encrypts a file for its issuer, with the fixed segment plan.
+//! `satchel pack`: encrypts a file for its issuer, cut by length or, for streaming, where a player
+//! can begin.
 
 use std::{
     fs::File,
@@ -7,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use satchel_crypto::{Key32, b64, cobblestone::SALT_BYTES};
+use satchel_crypto::{Key32, b64, cobblestone::SALT_BYTES, ed25519::PublicKey};
 use satchel_format::{
     ContentKey, Description, Origin, Packer, Satchel, SignedManifest, Terms, Use, WorkId,
     manifest::Bytes, plan, work,
@@ -18,9 +19,12 @@ use serde_json::json;
 use crate::{
     args, clock,
     fail::{Exit, Failure, Result},
+    file::SatchelFile,
     keyfile, lanes, money,
     out::{self, Access, Pending, Target},
+    preview,
     say::{self, Progress},
+    stream,
 };
 
 /// Longest key file that is read, in bytes.
@@ -46,24 +50,36 @@ pub struct Options {
     /// Let buyers pay more.
     #[arg(long)]
     pub pay_more: bool,
-    /// What is sold.
+    /// What is sold: `download`, a file to keep, or `stream`, sound or film to be played only.
     #[arg(long = "use", value_name = "USE", default_value = "download", value_parser = usage)]
     pub usage: Use,
     /// Who sells it, e.g. <https://satchel.example>.
-    #[arg(long, value_name = "URL", value_parser = args::origin)]
-    pub issuer: Origin,
+    #[arg(long, value_name = "URL", value_parser = args::origin, required_unless_present = "new_version_of")]
+    pub issuer: Option<Origin>,
     /// The creator's key file (`satchel key FILE` makes one).
-    #[arg(long, value_name = "FILE")]
-    pub work_key: PathBuf,
+    #[arg(long, alias = "work-key", value_name = "FILE")]
+    pub key: PathBuf,
+    /// For a new version: an earlier satchel of the work. Nonce and issuer are taken from it, and
+    /// the version is one more.
+    #[arg(long, value_name = "SATCHEL", conflicts_with_all = ["nonce", "version"])]
+    pub new_version_of: Option<PathBuf>,
     /// For a new version: the `work_nonce` of the earlier ones.
     #[arg(long, value_name = "BASE64URL", value_parser = nonce, allow_hyphen_values = true)]
     pub nonce: Option<Bytes<16>>,
-    /// Version of the work.
-    #[arg(long = "work-version", value_name = "N", default_value_t = 1)]
-    pub version: u64,
+    /// Version of the work, 1 if nothing else is said.
+    #[arg(long = "work-version", value_name = "N")]
+    pub version: Option<u64>,
+    /// The id the work must have: it follows from the creator's key and the nonce, so with
+    /// --nonce or --new-version-of.
+    #[arg(long, value_name = "ID", value_parser = work_id)]
+    pub work: Option<WorkId>,
     /// File name for buyers, if not this one's.
     #[arg(long)]
     pub name: Option<String>,
+    /// A picture or a sample that anybody may see, at most 4 MiB: PNG, JPEG, GIF, WebP, AVIF, MP3,
+    /// M4A, MP4, Ogg or WebM.
+    #[arg(long, value_name = "FILE")]
+    pub preview: Option<PathBuf>,
     /// Media type, if it isn't plain from the name.
     #[arg(long)]
     pub media_type: Option<String>,
@@ -94,6 +110,10 @@ fn nonce(text: &str) -> std::result::Result<Bytes<16>, String> {
     Bytes::parse(text).map_err(|_| "not 16 bytes as base64url".to_owned())
 }
 
+fn work_id(text: &str) -> std::result::Result<WorkId, String> {
+    WorkId::parse(text).map_err(|_| "not wrk_ and 52 characters of base32".to_owned())
+}
+
 fn usage(text: &str) -> std::result::Result<Use, String> {
     match text {
         "download" => Ok(Use::Download),
@@ -104,12 +124,6 @@ fn usage(text: &str) -> std::result::Result<Use, String> {
 
 /// Runs the command.
 pub fn pack(options: &Options, json: bool) -> Result<()> {
-    if options.usage == Use::Stream {
-        return Err(
-            Failure::new(Exit::Usage, "streamed works are packed in the studio")
-                .next("They are cut where a player can begin, which this command doesn't know."),
-        );
-    }
     let to_pipe = out::is_pipe(&options.out);
     let key_path = match &options.key_out {
         Some(path) => path.clone(),
@@ -138,7 +152,8 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
             );
         }
     }
-    let creator = keyfile::read(&options.work_key)?;
+    let creator = keyfile::read(&options.key)?;
+    let identity = identify(options, &creator.public())?;
     let failure = |e| Failure::file("read", &options.file, &e);
     let (mut source, size) = if out::is_pipe(&options.file) {
         out::spooled_stdin()?
@@ -147,18 +162,32 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
         let size = file.metadata().map_err(failure)?.len();
         (file, size)
     };
+    let preview = match &options.preview {
+        Some(path) => preview::read(path)?,
+        None => Vec::new(),
+    };
     let content_key = ContentKey::from_key(Key32::from_bytes(clock::random()?));
-    let description = describe(options)?;
-    let work_nonce = Bytes(description.work_nonce);
-    let plan = plan::fixed(size)?;
-    let packer =
-        Packer::new(description, creator, &content_key, plan, Vec::new()).map_err(|e| {
-            Failure {
-                exit: Exit::Usage,
-                ..Failure::from(e)
+    let mut description = describe(options, identity)?;
+    let (work_nonce, version) = (Bytes(description.work_nonce), description.version);
+    let table = match options.usage {
+        Use::Download => plan::fixed(size)?,
+        Use::Stream => {
+            let plan = stream::plan(&mut source, size, &options.file, &description.media_type)?;
+            if options.media_type.is_none() {
+                plan.media_type().clone_into(&mut description.media_type);
             }
-            .next("Title, name or media type is empty, too long, or holds what no name may.")
-        })?;
+            description.mse = Some(plan.mse);
+            description.duration_ms = Some(plan.duration_ms);
+            plan.table
+        }
+    };
+    let packer = Packer::new(description, creator, &content_key, table, preview).map_err(|e| {
+        Failure {
+            exit: Exit::Usage,
+            ..Failure::from(e)
+        }
+        .next("Title, name or media type is empty, too long, or holds what no name may.")
+    })?;
     let work = packer.work().clone();
 
     // The key first: a satchel whose key is lost can never be opened.
@@ -166,7 +195,7 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
         v: 1,
         work,
         work_nonce,
-        version: options.version,
+        version,
         content_key: b64::encode(content_key.key().as_bytes()),
     };
     let kept_json = serde_json::to_vec_pretty(&kept)
@@ -191,7 +220,62 @@ pub fn pack(options: &Options, json: bool) -> Result<()> {
     report(options, json, &kept, &key_path, &signed)
 }
 
-fn describe(options: &Options) -> Result<Description> {
+/// Which version of which work it is, and who sells it.
+struct Identity {
+    nonce: [u8; work::NONCE_BYTES],
+    version: u64,
+    issuer: Origin,
+}
+
+/// From an earlier satchel or from the options; refused where that is another work than asked for.
+fn identify(options: &Options, creator: &PublicKey) -> Result<Identity> {
+    let wrong = |what: String| Failure::new(Exit::Usage, what).code("work_id");
+    let earlier = options.new_version_of.as_deref();
+    let identity = if let Some(path) = earlier {
+        if out::is_pipe(path) && out::is_pipe(&options.file) {
+            let what = "the file and the earlier satchel can't both come from stdin";
+            return Err(Failure::new(Exit::Usage, what));
+        }
+        let (file, _) = SatchelFile::open_partly(path)?;
+        let manifest = file.satchel.manifest();
+        if manifest.creator.0 != *creator {
+            let what = format!("{} is of another creator than this key", path.display());
+            return Err(wrong(what).next("A work's versions are all signed with the same key."));
+        }
+        let issuer = options.issuer.as_ref().unwrap_or(&manifest.issuer);
+        Identity {
+            nonce: manifest.work_nonce.0,
+            version: manifest.version.saturating_add(1),
+            issuer: issuer.clone(),
+        }
+    } else {
+        let issuer = options.issuer.clone();
+        Identity {
+            nonce: match &options.nonce {
+                Some(nonce) => nonce.0,
+                None => clock::random()?,
+            },
+            version: options.version.unwrap_or(1),
+            issuer: issuer.ok_or_else(|| Failure::new(Exit::Usage, "who sells it?"))?,
+        }
+    };
+    if let Some(asked) = &options.work {
+        if earlier.is_none() && options.nonce.is_none() {
+            return Err(wrong("--work alone can't be kept to".to_owned()).next(
+                "A work's id follows from the creator's key and a nonce: add --nonce, or \
+                 --new-version-of and an earlier satchel.",
+            ));
+        }
+        let made = WorkId::derive(creator, &identity.nonce);
+        if made != *asked {
+            let what = format!("this key and nonce make {made}, not {asked}");
+            return Err(wrong(what).next("Take the key and the nonce that work was made with."));
+        }
+    }
+    Ok(identity)
+}
+
+fn describe(options: &Options, identity: Identity) -> Result<Description> {
     let own_name = || {
         let file = Some(&options.file).filter(|file| !out::is_pipe(file))?;
         file.file_name()
@@ -206,12 +290,9 @@ fn describe(options: &Options) -> Result<Description> {
         .clone()
         .unwrap_or_else(|| media_type(&name).to_owned());
     Ok(Description {
-        work_nonce: match &options.nonce {
-            Some(nonce) => nonce.0,
-            None => clock::random()?,
-        },
-        version: options.version,
-        issuer: options.issuer.clone(),
+        work_nonce: identity.nonce,
+        version: identity.version,
+        issuer: identity.issuer,
         title: options.title.clone(),
         name,
         media_type,
@@ -226,7 +307,7 @@ fn describe(options: &Options) -> Result<Description> {
     })
 }
 
-/// Writes body, then front. Memory: a segment for each core.
+/// Writes body, then front. Memory: some segments for each core.
 fn write(
     mut packer: Packer,
     source: &mut File,
@@ -246,23 +327,32 @@ fn write(
         .map(|s| s.plain_len)
         .collect();
     let longest = lens.iter().copied().max().unwrap_or_default();
-    let planned: Vec<(u32, u32)> = (0..).zip(lens).collect();
-    for batch in planned.chunks(lanes::lanes(u64::from(longest))) {
-        let mut read = Vec::new();
-        for (index, len) in batch {
-            let mut plain = vec![0; usize::try_from(*len).unwrap_or(usize::MAX)];
-            source.read_exact(&mut plain).map_err(reading)?;
+    let mut planned = (0..).zip(lens.into_iter().map(u64::from));
+    let mut leaves = Vec::new();
+    lanes::run(
+        lanes::lanes(u64::from(longest)),
+        |lane| match planned.next() {
+            Some((index, len)) => {
+                let read = source.read_exact(lane.room(index, len));
+                read.map(|()| true).map_err(reading)
+            }
+            None => Ok(false),
+        },
+        |lane| {
             let salt: [u8; SALT_BYTES] = clock::random()?;
-            read.push((*index, salt, plain));
-        }
-        let sealed = lanes::all(read, |(index, salt, plain)| {
-            Ok(packer.seal(index, &salt, &plain)?)
-        })?;
-        for (sealed, (_, len)) in sealed.iter().zip(batch) {
-            out.write_all(&sealed.bytes).map_err(writing)?;
-            packer.add(sealed);
-            progress.add(u64::from(*len));
-        }
+            lane.output.clear();
+            lane.leaf = packer.seal_into(lane.index, &salt, &lane.input, &mut lane.output)?;
+            Ok(())
+        },
+        |lane| {
+            out.write_all(&lane.output).map_err(writing)?;
+            leaves.push(lane.leaf);
+            progress.add(lane.input.len() as u64);
+            Ok(())
+        },
+    )?;
+    for leaf in leaves {
+        packer.add(leaf);
     }
     if source.read(&mut [0]).map_err(reading)? != 0 {
         return Err(

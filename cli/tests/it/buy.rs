@@ -24,7 +24,7 @@ fn shop() -> (Mock, Folder) {
             "0.50",
             "--issuer",
             &mock.origin,
-            "--work-key",
+            "--key",
             "creator.key",
             "--json",
         ])
@@ -103,6 +103,31 @@ fn work_is_bought_once_and_opens_again_without_charge() {
         .satchel(&["wallet", "balance", "--wallet", "wallet"])
         .ok();
     assert_eq!(balance, "balance   4,500 Bits, TEST MONEY\n");
+}
+
+#[test]
+fn buy_is_open_that_pays() {
+    let (mock, folder) = shop();
+    let buy = with(&["buy"], &OPEN[1..]);
+    let said = folder.satchel(&with(&buy, &["--json"])).json();
+    assert_eq!(
+        (&said["paid"], &said["usd_micros"]),
+        (&json!(true), &json!(500_000))
+    );
+    assert_eq!(folder.read("out"), SONG);
+    // What is owned is not bought twice, whatever the command is called.
+    let text = folder.satchel(&with(&buy, &["--force"])).ok();
+    assert!(text.contains("owned already, nothing was paid"), "{text}");
+    let text = folder.satchel(&with(&OPEN, &["--force"])).ok();
+    assert!(text.contains("owned already"), "{text}");
+    assert_eq!(mock.asked("/v1/orders"), 1);
+    let key = ["--force", "--key-file", "song.satchel.key"];
+    folder
+        .satchel(&with(&["buy", "song.satchel", "-o", "out"], &key))
+        .fails(2);
+    folder
+        .satchel(&with(&["open", "song.satchel", "-o", "out"], &key))
+        .ok();
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn packed(contents: &[u8]) -> Folder {
             "0.50",
             "--issuer",
             "http://localhost:8787/",
-            "--work-key",
+            "--key",
             "creator.key",
         ])
         .ok();
@@ -89,6 +89,7 @@ fn new_version_of_a_work_keeps_its_id() {
     let folder = packed(b"a song");
     let first = folder.satchel(&["info", "--json", "song.satchel"]).json();
     let nonce = first["manifest"]["work_nonce"].as_str().unwrap().to_owned();
+    // The option's earlier name goes on working.
     let second = folder
         .satchel(&[
             "pack",
@@ -199,7 +200,7 @@ fn nothing_is_replaced_unasked() {
 }
 
 #[test]
-fn streams_are_neither_packed_nor_opened_here() {
+fn streams_are_not_opened_here() {
     let folder = packed(b"a song");
     let err = folder
         .satchel(&["open", &vector("media"), "-o", "out", "--wallet", "none"])
@@ -209,25 +210,6 @@ fn streams_are_neither_packed_nor_opened_here() {
         err.contains("Play it at http://localhost:8787/w/wrk_"),
         "{err}"
     );
-    let err = folder
-        .satchel(&[
-            "pack",
-            "song.mp3",
-            "-o",
-            "s.satchel",
-            "--title",
-            "T",
-            "--price",
-            "1",
-            "--use",
-            "stream",
-            "--issuer",
-            "http://localhost:8787",
-            "--work-key",
-            "creator.key",
-        ])
-        .fails(2);
-    assert!(err.contains("studio"), "{err}");
 }
 
 #[test]
@@ -245,7 +227,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
             "0,5",
             "--issuer",
             "http://a",
-            "--work-key",
+            "--key",
             "creator.key",
         ][..],
         &[
@@ -259,7 +241,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
             "1",
             "--issuer",
             "localhost:8787",
-            "--work-key",
+            "--key",
             "creator.key",
         ],
         &["open", "song.satchel"],
@@ -291,7 +273,7 @@ fn wrong_arguments_are_told_before_anything_happens() {
         "1",
         "--issuer",
         "http://localhost:1",
-        "--work-key",
+        "--key",
         "creator.key",
     ];
     let err = folder.satchel(&args).fails(2);
@@ -336,7 +318,7 @@ fn secrets_are_the_owners_alone() {
         "1",
         "--issuer",
         "http://localhost:1",
-        "--work-key",
+        "--key",
         "creator.key",
     ];
     folder.satchel(&args).fails(2);
@@ -459,13 +441,39 @@ fn magnet_link_names_the_hash_of_the_whole_file() {
 }
 
 #[test]
+fn magnet_of_a_pipe_is_that_of_the_file() {
+    let folder = packed(b"a song");
+    let whole = folder.read("song.satchel");
+    let of_file = folder.satchel(&["magnet", "song.satchel", "--json"]).json();
+    let of_pipe = ["magnet", "-", "--json", "--torrent", "it.torrent"];
+    let of_pipe = folder.piped(&of_pipe, &whole).json();
+    // The name is that of the contents, song.mp3, which is that of the file here.
+    assert_eq!(of_pipe, of_file);
+    folder
+        .satchel(&["magnet", "song.satchel", "--torrent", "file.torrent"])
+        .ok();
+    assert!(folder.read("it.torrent") == folder.read("file.torrent"));
+    let named = ["magnet", "-", "--name", "other.satchel"];
+    let link = folder.piped(&named, &whole).ok();
+    assert!(link.contains("&dn=other.satchel&xl="), "{link}");
+    folder
+        .piped(&["magnet", "-", "--name", "a/b"], &whole)
+        .fails(2);
+    folder
+        .piped(&["magnet", "-"], &whole[..whole.len() - 1])
+        .fails(3);
+}
+
+#[test]
 fn manual_and_completions_name_every_command() {
     let folder = Folder::new();
     let manual = folder.satchel(&["man"]).ok();
     assert!(manual.contains(".TH satchel 1"), "{manual}");
     for shell in ["bash", "zsh", "fish"] {
         let script = folder.satchel(&["completions", shell]).ok();
-        for command in ["info", "verify", "open", "wallet", "pack", "magnet", "key"] {
+        for command in [
+            "info", "verify", "preview", "open", "buy", "wallet", "pack", "magnet", "key",
+        ] {
             assert!(script.contains(command), "{shell}: {command}");
             assert!(manual.contains(&format!("satchel {command}")), "{command}");
         }
@@ -488,7 +496,7 @@ fn pipes_go_in_and_out() {
         "--issuer",
         "http://localhost:8787",
     ];
-    let key = ["--work-key", "creator.key", "--name", "tide.bin"];
+    let key = ["--key", "creator.key", "--name", "tide.bin"];
     let args = [&pack[..], &key[..], &["--key-out", "tide.key"]].concat();
     let contents = vec![9; (1 << 20) + 3];
     let ran = folder.piped(&args, &contents);
@@ -529,12 +537,7 @@ fn nonce_may_begin_with_a_hyphen() {
         "--price",
         "1",
     ];
-    let more = [
-        "--issuer",
-        "http://localhost:8787",
-        "--work-key",
-        "creator.key",
-    ];
+    let more = ["--issuer", "http://localhost:8787", "--key", "creator.key"];
     let args = [&pack[..], &more[..], &["--nonce", &nonce, "--json"]].concat();
     assert_eq!(folder.satchel(&args).json()["work_nonce"], nonce);
 }

@@ -3,14 +3,19 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a test that panics has failed, as it should"
 )]
 
 mod buy;
+mod damaged;
 mod local;
 mod mock;
 mod ops;
+mod preview;
 mod sdk;
+mod stream;
 mod support;
+mod versions;

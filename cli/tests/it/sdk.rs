@@ -5,29 +5,6 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// The Node the repository brings (tools/node22.mjs), or the system's.
-fn node() -> String {
-    let platform = format!(
-        "{}-{}",
-        if cfg!(target_os = "macos") {
-            "darwin"
-        } else {
-            "linux"
-        },
-        if cfg!(target_arch = "aarch64") {
-            "arm64"
-        } else {
-            "x64"
-        }
-    );
-    let package =
-        |name: &str| repository().join(format!("node_modules/{name}-{platform}/bin/node"));
-    let brought = [package("node"), package("node-bin")]
-        .into_iter()
-        .find(|path| path.exists());
-    brought.map_or("node".to_owned(), |path| path.display().to_string())
-}
-
 #[test]
 fn satchels_packed_by_the_javascript_sdk_open_here() {
     let folder = Folder::new();

@@ -148,3 +148,26 @@ pub(crate) fn vector(name: &str) -> String {
         .display()
         .to_string()
 }
+
+/// The Node the repository brings (tools/node22.mjs), or the system's.
+pub(crate) fn node() -> String {
+    let platform = format!(
+        "{}-{}",
+        if cfg!(target_os = "macos") {
+            "darwin"
+        } else {
+            "linux"
+        },
+        if cfg!(target_arch = "aarch64") {
+            "arm64"
+        } else {
+            "x64"
+        }
+    );
+    let package =
+        |name: &str| repository().join(format!("node_modules/{name}-{platform}/bin/node"));
+    let brought = [package("node"), package("node-bin")]
+        .into_iter()
+        .find(|path| path.exists());
+    brought.map_or("node".to_owned(), |path| path.display().to_string())
+}

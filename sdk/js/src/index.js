@@ -11,3 +11,4 @@ export * from './client.js';
 export * as cobblestone from './cobblestone.js';
 export * as format from './format.js';
 export * as plan from './plan.js';
+export * from './preview.js';

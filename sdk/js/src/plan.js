@@ -1,14 +1,20 @@
 // Where to cut media for streaming (docs/FORMAT.md §2): fragmented MP4 at its fragments, MP3 at its frames.
 // Reads headers only, so a plan of a large file costs little more than a walk over its boxes.
+// shared/format/src/plan/ gives the same plans in Rust; cli/tests/it/stream.rs compares them.
 import { readU32 } from './bytes.js';
 import { SatchelError, check } from './errors.js';
-import { INIT, checkSegments } from './format.js';
+import { INIT, LIMITS, checkSegments } from './format.js';
 
 const WINDOW_MS = 10_000;
 const ENOUGH = 262_144;
 /** A fragment that can't be decoded on its own joins the one before, up to this many bytes: memory stays bounded. */
 const JOIN_LIMIT = 33_554_432;
 const MOOV_LIMIT = 67_108_864;
+const MOOF_LIMIT = 16_777_216;
+/** Most boxes an MP4 may consist of. */
+const BOX_LIMIT = 1_048_576;
+/** Every sampling rate of MP3 divides it: sums of frames are whole numbers, so exact. */
+const TICKS_PER_SECOND = 14_112_000;
 
 /** @typedef {{segments: import('./format.js').Segment[], mse: string, duration_ms: number}} StreamPlan */
 
@@ -28,12 +34,15 @@ async function gather(fragments, init) {
   for await (const { length, start_ms } of fragments) {
     // Clocks of some encoders step back by a millisecond; the table may not.
     const start = Math.max(0, Math.round(start_ms), segments.at(-1)?.start_ms ?? 0);
+    check(start <= 0xffffffff, 'a time beyond what the table can hold');
     windowStart ??= start;
     const turn = start >= windowStart + WINDOW_MS;
     if (!current || turn || current.plain_len >= ENOUGH) {
       if (turn) windowStart = start;
       current = { plain_len: 0, window: current ? current.window + (turn ? 1 : 0) : 0, start_ms: start, flags: 0 };
       segments.push(current);
+      // Refused below; what a table can't hold need not be gathered.
+      if (segments.length > LIMITS.segments) break;
     }
     current.plain_len += length;
   }
@@ -114,21 +123,25 @@ function editShift(elst) {
 /** The codec's name for MSE (RFC 6381), or null where this code doesn't know it. */
 function codecOf(stsd, kind) {
   for (const [type, entry] of children(stsd, 8)) {
-    const config = (name) => child(entry, name, kind === 'vide' ? 78 : 28 + (entry[9] === 1 ? 16 : 0));
+    const config = (name, least = 0) => {
+      const found = child(entry, name, kind === 'vide' ? 78 : 28 + (entry[9] === 1 ? 16 : 0));
+      check(!found || found.length >= least, 'MP4: a codec’s configuration ends too early');
+      return found;
+    };
     if (type === 'avc1' || type === 'avc3') {
-      const avcc = config('avcC');
+      const avcc = config('avcC', 4);
       return avcc && `${type}.${hex2(avcc[1], avcc[2], avcc[3])}`;
     }
     if (type === 'hvc1' || type === 'hev1') {
-      const hvcc = config('hvcC');
+      const hvcc = config('hvcC', 13);
       return hvcc && `${type}.${hevc(hvcc)}`;
     }
     if (type === 'vp09') {
-      const vpcc = config('vpcC');
+      const vpcc = config('vpcC', 7);
       return vpcc && `vp09.${dec2(vpcc[4])}.${dec2(vpcc[5])}.${dec2(vpcc[6] >> 4)}`;
     }
     if (type === 'av01') {
-      const av1c = config('av1C');
+      const av1c = config('av1C', 3);
       if (!av1c) return null;
       const depth = av1c[2] & 0x40 ? (av1c[2] & 0x20 ? 12 : 10) : 8;
       return `av01.${av1c[1] >> 5}.${dec2(av1c[1] & 31)}${av1c[2] & 0x80 ? 'H' : 'M'}.${dec2(depth)}`;
@@ -173,6 +186,7 @@ function aac(esds) {
   if (flags & 0x40) at += 1 + esds[at];
   if (!descriptor(4)) return null;
   const type = esds[at];
+  if (type === undefined) return null;
   at += 13;
   if (type !== 0x40) return `mp4a.${hex2(type)}`;
   if (!descriptor(5)) return 'mp4a.40.2';
@@ -237,22 +251,34 @@ function readRun(trun, defaultDuration, defaultFlags) {
  * @throws {SatchelError} `not_fragmented` (remux it first), `not_streamable`, `malformed`
  */
 export async function planMp4(source) {
+  // A fragment begins with what is written before its moof and ends where the next begins.
+  const LEAD = new Set(['styp', 'sidx', 'emsg', 'prft', 'free', 'skip']);
   let moov = null;
-  let firstMoof = null;
-  const boxes = [];
+  let first = '';
+  let end = 0;
+  let count = 0;
+  let lead = null;
+  const starts = [];
   for await (const box of topBoxes(source)) {
+    first ||= box.type;
+    count += 1;
+    if (count > BOX_LIMIT) throw refused('It consists of too many pieces', OFFER);
     if (box.type === 'moov') {
       check(box.to - box.content <= MOOV_LIMIT, 'MP4: moov is too large');
       moov = await source.read(box.content, box.to);
     }
-    if (box.type === 'moof') firstMoof ??= boxes.length;
-    boxes.push(box);
+    if (box.type === 'moof') {
+      check(box.to - box.content <= MOOF_LIMIT, 'MP4: moof is too large');
+      // What leads up to the first fragment is part of the initialisation data.
+      starts.push({ from: starts.length > 0 ? lead ?? box.from : box.from, moof: box });
+    }
+    lead = LEAD.has(box.type) ? lead ?? box.from : null;
+    end = box.to;
   }
-  if (boxes[0]?.type !== 'ftyp' && !moov) throw refused('It is not an MP4 file', OFFER);
-  const end = boxes.at(-1)?.to ?? 0;
+  if (first !== 'ftyp' && !moov) throw refused('It is not an MP4 file', OFFER);
   if (!moov || end !== source.size) throw refused('The file is damaged or cut short', 'Export it again.');
   const mvex = child(moov, 'mvex');
-  if (!mvex || firstMoof === null) throw new SatchelError('not_fragmented', 'This MP4 has to be rearranged for streaming', { next: 'Remux it to fragmented MP4.' });
+  if (!mvex || starts.length === 0) throw new SatchelError('not_fragmented', 'This MP4 has to be rearranged for streaming', { next: 'Remux it to fragmented MP4.' });
 
   const tracks = [];
   const defaults = new Map();
@@ -264,15 +290,6 @@ export async function planMp4(source) {
   if (media.some((one) => !one.codec)) throw refused('It holds a kind of sound or picture that players here do not know', OFFER);
   check(track.timescale > 0, 'MP4: timescale');
 
-  // A fragment begins with what is written before its moof (styp, sidx, emsg, prft) and ends where the next begins.
-  const lead = new Set(['styp', 'sidx', 'emsg', 'prft', 'free', 'skip']);
-  const starts = [];
-  for (const [i, box] of boxes.entries()) {
-    if (box.type !== 'moof') continue;
-    let from = i;
-    while (i !== firstMoof && lead.has(boxes[from - 1].type)) from -= 1;
-    starts.push({ from: boxes[from].from, moof: box });
-  }
   const init = starts[0].from;
   let ends = 0;
   async function* fragments() {
@@ -282,7 +299,7 @@ export async function planMp4(source) {
       const found = readFragment(await source.read(moof.content, moof.to), track, defaults);
       if (found) ends = Math.max(ends, found.end - track.shift);
       // Only a fragment of the timing track that begins with a key frame is a point to seek to.
-      const cut = found && (found.sync || (open?.length ?? 0) + length > JOIN_LIMIT);
+      const cut = found?.sync || (open?.length ?? 0) + length > JOIN_LIMIT;
       if (open && !cut) {
         open.length += length;
         continue;
@@ -294,7 +311,9 @@ export async function planMp4(source) {
   }
   const segments = await gather(fragments(), init);
   const codecs = media.map((one) => one.codec).join(', ');
-  return { segments, mse: `${track.kind}/mp4; codecs="${codecs}"`, duration_ms: Math.max(0, Math.round((ends * 1000) / track.timescale)) };
+  const duration_ms = Math.max(0, Math.round((ends * 1000) / track.timescale));
+  check(Number.isSafeInteger(duration_ms), 'MP4: it lasts longer than can be written');
+  return { segments, mse: `${track.kind}/mp4; codecs="${codecs}"`, duration_ms };
 }
 
 // ---------------------------------------------------------------- MP3
@@ -316,6 +335,9 @@ function frameAt(bytes, at) {
   const samples = version === 3 ? 1152 : 576;
   return { length: Math.floor(((samples / 8) * kbps * 1000) / hertz) + ((bytes[at + 2] >> 1) & 1), samples, hertz, mono: bytes[at + 3] >> 6 === 3, version };
 }
+
+/** @param {Uint8Array} bytes @returns {boolean} whether they begin with the header of an MP3 frame */
+export const isMp3Frame = (bytes) => frameAt(bytes, 0) !== null;
 
 /** Whether a frame carries an encoder's table (Xing, Info, VBRI) and no sound. */
 function isTable(bytes, at, frame) {
@@ -378,7 +400,7 @@ function id3Length(head) {
 export async function planMp3(source) {
   const tag = id3Length(await source.read(0, Math.min(10, source.size)));
   let init = null;
-  let seconds = 0;
+  let ticks = 0;
   let previous = null;
   let count = 0;
   async function* fragments() {
@@ -386,8 +408,8 @@ export async function planMp3(source) {
       if (init === null && frame.table) continue;
       init ??= frame.offset;
       if (previous !== null) yield { length: frame.offset - previous.offset, start_ms: previous.start_ms };
-      previous = { offset: frame.offset, start_ms: seconds * 1000 };
-      seconds += frame.samples / frame.hertz;
+      previous = { offset: frame.offset, start_ms: (ticks * 1000) / TICKS_PER_SECOND };
+      ticks += frame.samples * (TICKS_PER_SECOND / frame.hertz);
       count += 1;
     }
     // What follows the last frame (ID3v1, APE) stays with it.
@@ -401,7 +423,7 @@ export async function planMp3(source) {
   if (!list || count < 10) throw refused('No MP3 sound was found in it', OFFER);
   const segments = init > 0 ? [{ plain_len: init, window: 0, start_ms: 0, flags: INIT }, ...list] : list;
   checkSegments(segments);
-  return { segments, mse: 'audio/mpeg', duration_ms: Math.round(seconds * 1000) };
+  return { segments, mse: 'audio/mpeg', duration_ms: Math.round((ticks * 1000) / TICKS_PER_SECOND) };
 }
 
 /** @param {Uint8Array} head the file's first 12 bytes or more @returns {'mp4'|'mp3'|'webm'|'other'} by content; names and media types lie */

@@ -158,6 +158,16 @@ test('a packed stream opens window by window', needs, async () => {
   assert.equal(satchel.segmentAt(1e9), satchel.segments.length - 1);
 });
 
+test('an MP4 of more boxes than the limit is refused', async () => {
+  const box = (type, length) => concat(u32be(length), new TextEncoder().encode(type), new Uint8Array(length - 8));
+  const free = box('free', 8);
+  const file = new Uint8Array(16 + 8 * 1_048_576);
+  file.set(box('ftyp', 16));
+  for (let at = 16; at < file.length; at += 8) file.set(free, at);
+  await assert.rejects(planMp4(format.bytesSource(file)), { code: 'not_streamable', detail: 'It consists of too many pieces' });
+  await assert.rejects(planMp4(format.bytesSource(concat(file.subarray(0, 16), u32be(16_777_217 + 8), new TextEncoder().encode('moof'), new Uint8Array(16_777_217)))), { code: 'malformed' });
+});
+
 test('kinds are told by content', () => {
   const text = (s) => new TextEncoder().encode(s);
   assert.equal(sniff(concat(u32be(24), text('ftypisom....'))), 'mp4');

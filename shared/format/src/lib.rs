@@ -16,6 +16,8 @@ pub mod open;
 pub mod origin;
 pub mod pack;
 pub mod plan;
+pub mod preview;
+pub mod range;
 pub mod table;
 pub mod work;
 
@@ -26,5 +28,7 @@ pub use manifest::{Manifest, SignedManifest, Terms, Use};
 pub use open::{Front, Satchel, SegmentReader, Unlocked};
 pub use origin::Origin;
 pub use pack::{Description, Packer};
+pub use preview::PreviewType;
+pub use range::Touched;
 pub use table::{Segment, Table};
 pub use work::WorkId;

@@ -1,4 +1,20 @@
-//! Segment plans (FORMAT §2, "Plan"). The media plan belongs to whoever knows the fragments.
+//! Segment plans (FORMAT §2, "Plan"): where a work is cut before it is packed.
+//!
+//! [`fixed`] cuts anything by length. [`mp4()`] and [`mp3()`] cut media where a player can begin, and
+//! read it over [`Source`], by ranges and with bounded memory. `sdk/js/src/plan.js` gives the same
+//! plans; `cli/tests/it/stream.rs` compares them. Files that aren't cut into fragments are refused:
+//! rearranging them is somebody else's work.
+
+mod boxes;
+mod codec;
+mod gather;
+mod mp3;
+mod mp4;
+
+pub use gather::{MediaPlan, PlanError, Refusal, Source};
+pub(crate) use mp3::is_frame as is_mp3_frame;
+pub use mp3::mp3;
+pub use mp4::mp4;
 
 use crate::{FormatError, Segment, Table, table::MAX_SEGMENT_BYTES};
 
@@ -6,6 +22,36 @@ use crate::{FormatError, Segment, Table, table::MAX_SEGMENT_BYTES};
 pub const STEP_BYTES: u64 = 1 << 20;
 /// Such a work is cut into about this many segments at most.
 pub const TARGET_SEGMENTS: u64 = 16_000;
+/// Bytes of a file's beginning that [`sniff`] looks at.
+pub const SNIFF_BYTES: usize = 12;
+
+/// What a file is by its content; names and media types lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// MP4, fragmented or not.
+    Mp4,
+    /// MP3, with or without an ID3v2 tag.
+    Mp3,
+    /// WebM or Matroska.
+    Webm,
+    /// Anything else.
+    Other,
+}
+
+/// Tells the kind from the file's first [`SNIFF_BYTES`] bytes; more may follow, fewer is no fault.
+#[must_use]
+pub fn sniff(head: &[u8]) -> Kind {
+    const BOXES: [&[u8]; 6] = [b"ftyp", b"styp", b"moov", b"moof", b"wide", b"mdat"];
+    if head.get(4..8).is_some_and(|kind| BOXES.contains(&kind)) {
+        Kind::Mp4
+    } else if head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) {
+        Kind::Webm
+    } else if head.starts_with(b"ID3") || is_mp3_frame(head) {
+        Kind::Mp3
+    } else {
+        Kind::Other
+    }
+}
 
 /// Cuts `size` bytes every `max(1 MiB, ⌈size / 16,000 / 1 MiB⌉ MiB)`, one window per segment.
 /// [`FormatError::TooLarge`] where that would be more than 1 GiB a segment.

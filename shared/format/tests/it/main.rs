@@ -8,6 +8,8 @@
 )]
 
 mod damaged;
+mod plan;
+mod range;
 mod round_trip;
 mod support;
 mod tamper;
