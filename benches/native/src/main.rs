@@ -19,18 +19,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use satchel_cli::{
+    fail::{Exit, Failure},
+    lanes::{self, Lane},
+};
 use satchel_crypto::{
     Key32,
     cobblestone::{CHUNK_BYTES, SALT_BYTES, SEALED_CHUNK_BYTES, Sealer, sealed_len},
 };
 use satchel_format::{
-    ContentKey, WorkId,
+    ContentKey, FormatError, WorkId,
     merkle::{Leaf, Tree},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-const SEGMENT_BYTES: usize = 1 << 20;
+const SEGMENT_BYTES: u64 = 1 << 20;
 const SALT: [u8; SALT_BYTES] = [7; SALT_BYTES];
 
 /// What `satchel pack` derives for segment `index`, with a key that is secret from nobody.
@@ -47,86 +51,81 @@ impl Keys {
         Ok(Self { work, root })
     }
 
-    fn seal(&self, index: u32, plain: &[u8]) -> Result<Vec<u8>> {
-        let key = self.root.window_key(&self.work, index);
-        let key = key.segment_key(&self.work, index);
-        let mut sealer = key.sealer(&self.work, index, &SALT);
-        let mut out = Vec::with_capacity(plain.len().saturating_add(2048));
-        out.extend_from_slice(sealer.prefix());
-        let (full, last) = plain.as_chunks::<CHUNK_BYTES>();
+    fn seal(&self, lane: &mut Lane) -> satchel_cli::fail::Result<()> {
+        let key = self.root.window_key(&self.work, lane.index);
+        let key = key.segment_key(&self.work, lane.index);
+        let mut sealer = key.sealer(&self.work, lane.index, &SALT);
+        lane.output.clear();
+        lane.output.extend_from_slice(sealer.prefix());
+        let (full, last) = lane.input.as_chunks::<CHUNK_BYTES>();
         for chunk in full {
-            sealer.chunk(chunk, &mut out).map_err(|_| "seal")?;
+            sealer
+                .chunk(chunk, &mut lane.output)
+                .map_err(FormatError::from)?;
         }
-        sealer.finish(last, &mut out).map_err(|_| "seal")?;
-        Ok(out)
+        let last = sealer.finish(last, &mut lane.output);
+        Ok(last.map_err(FormatError::from)?)
     }
 
-    fn open(&self, index: u32, sealed: &[u8]) -> Result<Vec<u8>> {
-        let key = self.root.window_key(&self.work, index);
-        let key = key.segment_key(&self.work, index);
-        let (prefix, chunks) = sealed.split_first_chunk().ok_or("a prefix")?;
-        let opener = key.opener(&self.work, index, prefix)?;
-        let mut out = Vec::with_capacity(sealed.len());
+    fn open(&self, lane: &mut Lane) -> satchel_cli::fail::Result<()> {
+        let key = self.root.window_key(&self.work, lane.index);
+        let key = key.segment_key(&self.work, lane.index);
+        let (prefix, chunks) = lane
+            .input
+            .split_first_chunk()
+            .ok_or(FormatError::SegmentLength)?;
+        let opener = key.opener(&self.work, lane.index, prefix)?;
+        lane.output.clear();
         let (full, last) = chunks.as_chunks::<SEALED_CHUNK_BYTES>();
-        for (number, chunk) in (0_u64..).zip(full) {
-            let opened = opener.chunk(number, false, chunk, &mut out);
-            opened.map_err(|_| "a chunk")?;
+        let mut number = 0;
+        for chunk in full {
+            let plain = opener.chunk(number, false, chunk, &mut lane.output);
+            plain.map_err(FormatError::from)?;
+            number = number.saturating_add(1);
         }
-        let number = u64::try_from(full.len())?;
-        opener
-            .chunk(number, true, last, &mut out)
-            .map_err(|_| "the last chunk")?;
-        Ok(out)
+        let plain = opener.chunk(number, true, last, &mut lane.output);
+        Ok(plain.map_err(FormatError::from)?)
     }
 }
 
-/// Reads pieces of `len` bytes, works on as many at once as there are threads, keeps their order.
-fn pieces<O: Send>(
+/// Works on pieces of `len` bytes, as many at once as there are threads, in order.
+fn pieces(
     input: &mut File,
-    len: usize,
+    len: u64,
     threads: usize,
-    work: impl Fn(u32, &[u8]) -> Result<O> + Sync,
-    mut take: impl FnMut(O) -> Result<()>,
+    work: impl Fn(&mut Lane) -> satchel_cli::fail::Result<()> + Sync,
+    mut take: impl FnMut(&Lane) -> std::io::Result<()>,
 ) -> Result<()> {
-    let mut index = 0_u32;
-    loop {
-        let mut batch = Vec::new();
-        while batch.len() < threads {
-            let mut piece = Vec::with_capacity(len);
-            Read::by_ref(input)
-                .take(u64::try_from(len)?)
-                .read_to_end(&mut piece)?;
-            if piece.is_empty() {
-                break;
-            }
-            batch.push((index, piece));
-            index = index.saturating_add(1);
+    let mut left = input.metadata()?.len();
+    let mut index = 0;
+    let failed = |e: std::io::Error| Failure::new(Exit::Machine, e.to_string());
+    let mut read = |lane: &mut Lane| {
+        let next = left.min(len);
+        if next == 0 {
+            return Ok(false);
         }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        if let [(index, piece)] = &batch[..] {
-            take(work(*index, piece)?)?;
-            continue;
-        }
-        let work = &work;
-        let done = thread::scope(|scope| {
-            let running: Vec<_> = batch
-                .iter()
-                .map(|(index, piece)| scope.spawn(move || work(*index, piece)))
-                .collect();
-            running
-                .into_iter()
-                .map(|thread| thread.join().map_err(|_| "a thread panicked")?)
-                .collect::<Result<Vec<_>>>()
-        })?;
-        for one in done {
-            take(one)?;
-        }
+        let room = lane.room(index, next);
+        index = index.saturating_add(1);
+        left = left.saturating_sub(next);
+        input.read_exact(room).map(|()| true).map_err(failed)
+    };
+    if threads > 1 {
+        let write = |lane: &Lane| take(lane).map_err(failed);
+        return lanes::run(threads, read, work, write).map_err(|e| e.what.into());
     }
+    let mut lane = Lane::default();
+    while read(&mut lane).map_err(|e| e.what)? {
+        work(&mut lane).map_err(|e| e.what)?;
+        take(&lane)?;
+    }
+    Ok(())
 }
 
 /// Seals chunks of 16 KiB in memory, as `openssl speed -bytes 16384` does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program on a machine, which measures"
+)]
 fn hot_loop(seconds: u64, threads: usize) {
     let total = AtomicU64::new(0);
     let began = Instant::now();
@@ -168,28 +167,30 @@ fn run(args: &[String]) -> Result<()> {
     }
     let keys = Keys::new()?;
     let mut input = File::open(input)?;
-    let write = |out: &mut File, bytes: Vec<u8>| Ok(out.write_all(&bytes)?);
-    let sealed = usize::try_from(sealed_len(SEGMENT_BYTES as u64).ok_or("a length")?)?;
+    let sealed = sealed_len(SEGMENT_BYTES).ok_or("a length")?;
     match job.as_str() {
         "seal" => {
             let mut out = File::create(output)?;
-            let seal = |index, piece: &[u8]| keys.seal(index, piece);
-            pieces(&mut input, SEGMENT_BYTES, threads, seal, |bytes| {
-                write(&mut out, bytes)
+            let seal = |lane: &mut Lane| keys.seal(lane);
+            pieces(&mut input, SEGMENT_BYTES, threads, seal, |lane| {
+                out.write_all(&lane.output)
             })
         }
         "open" => {
             let mut out = File::create(output)?;
-            let open = |index, piece: &[u8]| keys.open(index, piece);
-            pieces(&mut input, sealed, threads, open, |bytes| {
-                write(&mut out, bytes)
+            let open = |lane: &mut Lane| keys.open(lane);
+            pieces(&mut input, sealed, threads, open, |lane| {
+                out.write_all(&lane.output)
             })
         }
         "hash" => {
             let mut tree = Tree::default();
-            let hash = |_, piece: &[u8]| Ok(Leaf::of(piece));
-            pieces(&mut input, sealed, threads, hash, |leaf| {
-                tree.push(leaf);
+            let hash = |lane: &mut Lane| {
+                lane.leaf = Leaf::of(&lane.input);
+                Ok(())
+            };
+            pieces(&mut input, sealed, threads, hash, |lane| {
+                tree.push(lane.leaf);
                 Ok(())
             })?;
             let root = satchel_crypto::b64::encode(&tree.root());
