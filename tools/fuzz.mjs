@@ -125,8 +125,13 @@ function documentSeeds() {
   ];
 }
 
+/** For inputs taken apart by rule: long enough that there is something in every part. */
+const ramp = (length) => Buffer.from(Array.from({ length }, (_, at) => at));
+
 const SEEDS = {
   front: frontSeeds,
+  open: () => [ramp(300), ramp(1000), Buffer.alloc(600, 0x41)],
+  cobblestone: () => [ramp(200), Buffer.alloc(200, 0x41)],
   table: () => vectorsOf().map(({ table }) => table),
   manifest: () => vectorsOf().flatMap(({ token }) => [token, marked(token)]),
   json: () => [
