@@ -14,10 +14,12 @@ const node = (script, ...args) => (tell) =>
 const cargo = (...args) => (tell) => must('cargo', args, { tell });
 
 /** A lock file made against somebody's own registry would send everyone there. */
-function locks() {
+async function locks() {
   const named = /"resolved"/.test(readFileSync(inRoot('package-lock.json'), 'utf8'));
   if (named) throw new Told('package-lock.json names a registry; run: npm install, then node tools/lock.mjs');
-  return must('cargo', ['metadata', '--locked', '--format-version', '1', '--no-deps']);
+  const metadata = ['metadata', '--locked', '--format-version', '1', '--no-deps'];
+  await must('cargo', metadata);
+  await must('cargo', [...metadata, '--manifest-path', 'fuzz/Cargo.toml']);
 }
 
 /** Every script parses; nothing else would notice a slip in one that is seldom run. */
@@ -38,13 +40,19 @@ async function deny(tell) {
   await must(toolPath('cargo-deny'), ['--all-features', 'check', 'bans', 'licenses', 'sources'], { tell });
 }
 
+/** The fuzz targets are a workspace of their own. */
+async function fmt() {
+  await must('cargo', ['fmt', '--all', '--check']);
+  await must('cargo', ['fmt', '--check', '--manifest-path', 'fuzz/Cargo.toml']);
+}
+
 const wasmCrates = WORKERS.flatMap((name) => ['-p', `satchel-${name}-worker`]);
 const STRICT = ['--', '-D', 'warnings'];
 
 const CHECKS = {
   locks,
   scripts,
-  fmt: cargo('fmt', '--all', '--check'),
+  fmt,
   deny,
   clippy: cargo('clippy', '--workspace', '--all-targets', ...STRICT),
   'clippy-wasm': cargo('clippy', '--lib', '--target', WASM_TARGET, ...wasmCrates, ...STRICT),

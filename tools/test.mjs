@@ -1,10 +1,11 @@
 // `npm test`: sets up, builds, runs every suite, prints a table. `--soak` runs the full counts,
-// `--only PATTERN` the suites whose name matches ("native", or a file of node:test).
+// `--only PATTERN` the suites whose name matches ("native", "fuzz", or a file of node:test).
 import './boot.mjs';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { TARGETS, fuzz, stopFuzzing } from './fuzz.mjs';
 import { Told, capture, inRoot, main, onEnd, seconds, spawnGuarded, step, stopGroup } from './proc.mjs';
 import { setUpTests } from './setup.mjs';
 import { VECTORS, WORKERS } from './workers.mjs';
@@ -57,6 +58,15 @@ async function nativeSuite(name, env) {
   return counts;
 }
 
+// Enough to see that what was found before stays mended; a soak looks for more.
+const FUZZ_SECONDS = { short: 4, soak: 300 };
+
+async function fuzzSuite(soak) {
+  const rows = await fuzz(TARGETS, soak ? FUZZ_SECONDS.soak : FUZZ_SECONDS.short);
+  const failed = rows.filter((row) => row.failed).length;
+  return { passed: rows.length - failed, failed, skipped: 0 };
+}
+
 /** Runs one file of node:test, its own report on the terminal, its counts from the TAP summary. */
 async function nodeSuite(file, env, limitMs) {
   const folder = mkdtempSync(join(tmpdir(), 'satchel-test-'));
@@ -103,13 +113,14 @@ let running;
 await main(async () => {
   const began = Date.now();
   const { soak, only } = options(process.argv.slice(2));
-  onEnd(() => running && stopGroup(running));
+  onEnd(() => Promise.all([running && stopGroup(running), stopFuzzing()]));
   const programs = await setUpTests();
   await build([...WORKERS, VECTORS]);
   const env = { ...process.env, CHROMIUM: programs.chromium, FFMPEG: programs.ffmpeg };
   if (soak) env.SATCHEL_SOAK = '1';
   const limitMs = soak ? SUITE_MS.soak : SUITE_MS.short;
   const suites = Object.keys(NATIVE).map((name) => [name, () => nativeSuite(name, env)]);
+  suites.push(['fuzz', () => fuzzSuite(soak)]);
   for (const file of nodeFiles()) suites.push([file, () => nodeSuite(file, env, limitMs)]);
   const rows = [];
   for (const [name, run] of suites.filter(([suite]) => only.test(suite))) {

@@ -123,7 +123,8 @@ mod tests {
                     return Err(Failure::new(Exit::BadFile, "bad"));
                 }
                 lane.output.clear();
-                lane.output.extend(lane.input.iter().map(|byte| byte.wrapping_add(*byte)));
+                lane.output
+                    .extend(lane.input.iter().map(|byte| byte.wrapping_add(*byte)));
                 Ok(())
             },
             |lane| {
@@ -137,7 +138,9 @@ mod tests {
     #[test]
     fn results_stand_in_the_order_of_the_segments() {
         for (count, width) in [(0, 1), (1, 4), (20, 1), (20, 3), (20, 4), (20, 64)] {
-            let wanted: Vec<u8> = (0..u8::try_from(count).unwrap()).map(|n| n.wrapping_add(n)).collect();
+            let wanted: Vec<u8> = (0..u8::try_from(count).unwrap())
+                .map(|n| n.wrapping_add(n))
+                .collect();
             assert_eq!(doubled(count, width, None).unwrap(), wanted);
         }
     }

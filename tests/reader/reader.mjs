@@ -313,16 +313,32 @@ const type = {
   },
 };
 
-/** An origin as browsers spell it (§4): what a browser would make of it is it. */
-function issuer(value) {
-  must(typeof value === 'string' && /^https?:\/\//.test(value), 'member', 'issuer is not an origin');
-  let origin;
-  try {
-    origin = new URL(value).origin;
-  } catch {
-    origin = undefined;
+const LABELS = /^(?!\.)(?!.*\.\.)[a-z0-9._-]+$/;
+const NUMBER = /^(?:[0-9]+|0x[0-9a-f]*)$/;
+
+/** A host in its one spelling (§4): what browsers would read as an address is one, written as they write it. */
+function isHost(host) {
+  if (host.startsWith('[')) {
+    if (!/^\[[0-9a-f:]+\]$/.test(host) || /^\[::ffff:[0-9a-f]+:[0-9a-f]+\]$/.test(host)) return false;
+    try {
+      return new URL(`http://${host}`).hostname === host;
+    } catch {
+      return false;
+    }
   }
-  must(origin === value, 'member', 'issuer is not an origin');
+  if (!LABELS.test(host)) return false;
+  if (!NUMBER.test(host.replace(/\.$/, '').split('.').at(-1))) return true;
+  const numbers = host.split('.');
+  return numbers.length === 4 && numbers.every((number) => String(Number(number)) === number && Number(number) < 256);
+}
+
+/** An origin in its one spelling (§4). */
+function issuer(value) {
+  const found = typeof value === 'string' && value.length <= 267 && /^(https?):\/\/(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(value);
+  must(found, 'member', 'issuer is not an origin');
+  const [, scheme, host, port] = found;
+  const isPort = port === undefined || (String(Number(port)) === port && port !== '0' && Number(port) < 65_536 && Number(port) !== (scheme === 'https' ? 443 : 80));
+  must(isPort && isHost(host), 'member', 'issuer is not an origin');
   return value;
 }
 

@@ -298,7 +298,7 @@ fn production_configuration_sells_for_real_money_and_gives_none_away() {
 
 #[test]
 fn sources_keep_their_habits() {
-    for dir in ["shared", "workers", "cli", "tests"] {
+    for dir in ["shared", "workers", "cli", "tests", "fuzz"] {
         for (path, text) in rust_files(dir) {
             assert!(
                 text.starts_with("//!"),

@@ -181,14 +181,29 @@ const int = (value, min, max = Number.MAX_SAFE_INTEGER) => Number.isSafeInteger(
 const UNFIT = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 const text = (value, max) => typeof value === 'string' && value.length > 0 && value.isWellFormed() && utf8(value).length <= max && !UNFIT.test(value);
 
-/** @param {unknown} origin @returns {boolean} exactly an http(s) origin, as `URL.origin` spells it */
-export function isOrigin(origin) {
-  if (typeof origin !== 'string' || origin.length > 255) return false;
+const ORIGIN = /^(https?):\/\/(\[[0-9a-f:]+\]|[a-z0-9_-][a-z0-9._-]*)(?::([1-9]\d{0,4}))?$/;
+const OWN_PORT = { http: '80', https: '443' };
+/** What browsers take for an IPv4 address (WHATWG URL, "ends in a number"): then it is one, in four decimal numbers. */
+const ENDS_IN_NUMBER = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/;
+const IPV4 = /^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}$/;
+/** IPv4 addresses in IPv6 are spelled in two ways by those who spell them. */
+const MAPPED = /^\[::ffff:[0-9a-f]+:[0-9a-f]+\]$/;
+
+function isIpv6(host) {
   try {
-    return /^https?:/.test(origin) && new URL(origin).origin === origin;
+    return !MAPPED.test(host) && new URL(`http://${host}`).hostname === host;
   } catch {
     return false;
   }
+}
+
+/** @param {unknown} origin @returns {boolean} an http(s) origin in its one spelling (docs/FORMAT.md §4, `issuer`) */
+export function isOrigin(origin) {
+  if (typeof origin !== 'string' || origin.length > 267) return false;
+  const [, scheme, host, port] = ORIGIN.exec(origin) ?? [];
+  if (!scheme || Number(port) > 65_535 || port === OWN_PORT[scheme]) return false;
+  if (host.startsWith('[')) return isIpv6(host);
+  return !host.includes('..') && (!ENDS_IN_NUMBER.test(host) || IPV4.test(host));
 }
 
 /**

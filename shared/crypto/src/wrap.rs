@@ -21,7 +21,7 @@ const SEALED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CannotUnwrap;
 
-/// The configuration is not `VERSION:KEY[,VERSION:KEY…]`.
+/// The configuration is not `VERSION:KEY[,VERSION:KEY…]`, or has a version twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadKeyring;
 
@@ -39,6 +39,10 @@ impl Keyring {
             keys.push((version, Key32::from_b64(key).map_err(|_| BadKeyring)?));
         }
         keys.sort_unstable_by_key(|(version, _)| *version);
+        let mut pairs = keys.iter().zip(keys.iter().skip(1));
+        if pairs.any(|((version, _), (next, _))| version == next) {
+            return Err(BadKeyring);
+        }
         Ok(Self(keys))
     }
 
@@ -129,6 +133,15 @@ mod tests {
                 .unwrap(&both.wrap(&secret, b"a", [0; 12]).unwrap(), b"a")
                 .is_err()
         );
+    }
+
+    /// Otherwise one would wrap and the other be asked to unwrap.
+    #[test]
+    fn a_version_stands_for_one_key() {
+        let (a, b) = (b64::encode(&[1; 32]), b64::encode(&[2; 32]));
+        for twice in [format!("2:{a},2:{b}"), format!("1:{a},2:{a},1:{b}")] {
+            assert_eq!(Keyring::parse(&twice).err(), Some(BadKeyring));
+        }
     }
 
     #[test]

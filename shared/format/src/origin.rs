@@ -76,7 +76,8 @@ fn is_host(host: &str) -> bool {
     {
         return address
             .parse::<core::net::Ipv6Addr>()
-            .is_ok_and(|ip| ip.to_string() == address);
+            // Those with an IPv4 address in them are written in two ways by those who write them.
+            .is_ok_and(|ip| ip.to_string() == address && ip.to_ipv4_mapped().is_none());
     }
     !host.is_empty()
         && host
@@ -84,6 +85,23 @@ fn is_host(host: &str) -> bool {
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'))
         && !host.starts_with('.')
         && !host.contains("..")
+        && (!ends_in_a_number(host) || is_ipv4(host))
+}
+
+/// Whether browsers take the host for an IPv4 address (WHATWG URL, "ends in a number").
+fn ends_in_a_number(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or_default();
+    match last.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+/// Written as browsers write it: four decimal numbers.
+fn is_ipv4(host: &str) -> bool {
+    host.parse::<core::net::Ipv4Addr>()
+        .is_ok_and(|ip| ip.to_string() == host)
 }
 
 fn is_port(port: &str, default: u16) -> bool {
@@ -129,6 +147,35 @@ mod tests {
         }
     }
 
+    /// A browser reads a host whose last label is a number as an IPv4 address, and writes that out.
+    #[test]
+    fn a_number_is_an_address() {
+        for good in [
+            "https://127.0.0.1",
+            "https://1.2.3.example",
+            "https://0xg",
+            "https://a.0b",
+            "https://a.",
+        ] {
+            assert!(Origin::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "https://727.0.0.1",
+            "https://127.1",
+            "https://127.0.0.1.",
+            "https://127.0.0.01",
+            "https://1",
+            "https://0x",
+            "https://0x7f.1",
+            "https://a.0x7f",
+            "https://a.09",
+            "https://a.1.",
+            "https://1.2.3.4.5",
+        ] {
+            assert_eq!(Origin::parse(bad), Err(NotOrigin), "{bad}");
+        }
+    }
+
     #[test]
     fn every_other_spelling_is_refused() {
         for bad in [
@@ -155,6 +202,8 @@ mod tests {
             "https://[::1",
             "https://[zz]",
             "https://[0:0:0:0:0:0:0:1]",
+            "https://[::ffff:127.0.0.1]",
+            "https://[::ffff:7f00:1]",
             " https://a",
             "https://a\n",
         ] {

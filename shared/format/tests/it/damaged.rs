@@ -302,6 +302,13 @@ fn spelling(all: &mut Vec<Vector>) {
         manifest_issuer_upper_case, ManifestShape, "a host in capitals", set("issuer", json!("https://Satchel.example"));
         manifest_issuer_default_port, ManifestShape, "443", set("issuer", json!("https://satchel.example:443"));
         manifest_issuer_with_user, ManifestShape, "a name in front", set("issuer", json!("https://me@satchel.example"));
+        manifest_issuer_short_ipv4, ManifestShape, "127.1, which browsers read as 127.0.0.1", set("issuer", json!("https://127.1"));
+        manifest_issuer_hex, ManifestShape, "a last label that is a number", set("issuer", json!("https://a.0x7f"));
+        manifest_issuer_two_dots, ManifestShape, "an empty label", set("issuer", json!("https://a..example"));
+        manifest_issuer_long_ipv6, ManifestShape, "::1 in full", set("issuer", json!("https://[0:0:0:0:0:0:0:1]"));
+        manifest_issuer_mapped_ipv4, ManifestShape, "127.0.0.1 as IPv6", set("issuer", json!("https://[::ffff:7f00:1]"));
+        manifest_issuer_stray_letter, ManifestShape, "an exclamation mark", set("issuer", json!("https://a!.example"));
+        manifest_issuer_port_zero, ManifestShape, "written 08443", set("issuer", json!("https://a.example:08443"));
         manifest_issuer_ftp, ManifestShape, "another scheme", set("issuer", json!("ftp://satchel.example"));
     }
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use satchel_crypto::{Key32, b64, sha256};
-use satchel_format::{ContentKey, Description, FormatError, Segment, Table, Terms, Use};
+use satchel_format::{ContentKey, Description, FormatError, Origin, Segment, Table, Terms, Use};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -134,6 +134,14 @@ fn sound() -> Vec<Vector> {
             "spaced_members",
             "members in another order, with spaces and escapes",
             &spaced(),
+        ),
+        good(
+            "issuer_of_every_kind",
+            "letters, digits, signs, a label that is no name yet, a port",
+            &described(Description {
+                issuer: Origin::parse("http://xn--0.a_b-c.example:65535").unwrap(),
+                ..description()
+            }),
         ),
         good(
             "astral_title",
@@ -268,6 +276,9 @@ vectors! {
     json_byte_order_mark json_not_utf8 json_name_twice_by_escape json_terms_member_twice json_terms_member_unknown
     json_creator_member_unknown json_nested_deep json_bytes_after_its_end manifest_title_next_line
     manifest_name_turned manifest_work_upper_case manifest_issuer_upper_case manifest_issuer_default_port
+    manifest_issuer_short_ipv4 manifest_issuer_hex manifest_issuer_two_dots manifest_issuer_long_ipv6
+    manifest_issuer_mapped_ipv4 manifest_issuer_stray_letter manifest_issuer_port_zero
+    issuer_of_every_kind
     manifest_issuer_with_user manifest_issuer_ftp table_two_empty_segments
     spaced_members astral_title init_in_the_middle mse_of_a_download
     empty one_byte chunk_less_one chunk chunk_and_one media preview long_table
