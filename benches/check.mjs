@@ -7,11 +7,13 @@ import { inRoot, isMain } from '../tools/proc.mjs';
 const matches = (pattern, name) =>
   pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 
-function judge({ field, most, why }, row, tolerance) {
+/** A goal is `most`, or `least` where more is better. */
+function judge({ field, most, least, why }, row, tolerance) {
   const value = row[field];
-  const allowed = most * (1 + tolerance);
-  const verdict = value <= most ? 'ok' : value <= allowed ? 'ok, within tolerance' : 'MISSED';
-  return { name: row.name, field, value, most, verdict, why };
+  const goal = most === undefined ? `≥ ${least}` : `≤ ${most}`;
+  const holds = (slack) => (most === undefined ? value >= least / slack : value <= most * slack);
+  const verdict = holds(1) ? 'ok' : holds(1 + tolerance) ? 'ok, within tolerance' : 'MISSED';
+  return { name: row.name, field, value, goal, verdict, why };
 }
 
 /** One verdict for every goal that a row was measured for. */
@@ -31,8 +33,8 @@ export function check(rows) {
 
 /** Prints the verdicts; gives the number of goals missed. */
 export function report(verdicts) {
-  for (const { name, field, value, most, verdict, why } of verdicts) {
-    console.error(`${verdict.padEnd(21)} ${name}: ${field} ${value}, goal ≤ ${most} (${why})`);
+  for (const { name, field, value, goal, verdict, why } of verdicts) {
+    console.error(`${verdict.padEnd(21)} ${name}: ${field} ${value}, goal ${goal} (${why})`);
   }
   return verdicts.filter(({ verdict }) => verdict === 'MISSED').length;
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { inRoot } from '../tools/proc.mjs';
 import { publicOrigin, walletOrigin } from '../tools/stack.mjs';
 import { WORKERS, configPath, readConfig } from '../tools/workers.mjs';
+import { container } from './container.mjs';
 import { countWrites } from './counts.mjs';
 import { sell } from './fixtures.mjs';
 import { market, orderRequest, shared } from './market.mjs';
@@ -173,4 +174,6 @@ export const ROWS = {
   },
   writes: { quick: true, run: countWrites },
   webcrypto: { run: webcrypto },
+  // An optimised program is compiled for it: too long for a smoke test.
+  container: { smoke: false, run: container },
 };

@@ -39,10 +39,10 @@ function readOptions() {
   return { quick, smoke, profile, rounds, seconds, wanted, build: !smoke && !values['no-build'] };
 }
 
-function chosen({ wanted, quick, profile }) {
+function chosen({ wanted, quick, smoke, profile }) {
   const all = Object.entries(profile ? PROFILE : ROWS);
   if (wanted) return all.filter(([name]) => wanted.some((part) => name.includes(part)));
-  return all.filter(([, row]) => !quick || row.quick);
+  return all.filter(([, row]) => (!quick || row.quick) && !(smoke && row.smoke === false));
 }
 
 /** The rows again, for people. */

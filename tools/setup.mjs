@@ -9,6 +9,7 @@ import { CACHE, Told, capture, inRoot, isMain, main, must, step, which } from '.
 export const WASM_TARGET = 'wasm32-unknown-unknown';
 const TOOLS = join(CACHE, 'tools');
 const CARGO_DENY = '0.20.2';
+const RAGE = '0.12.1';
 
 /** The exact version a crate is pinned to in Cargo.toml; its tool must be the same one. */
 function pinned(name) {
@@ -21,6 +22,7 @@ function pinned(name) {
 const CARGO_TOOLS = {
   'worker-build': { binary: 'worker-build', version: () => pinned('worker'), source: withoutTls },
   'wasm-bindgen-cli': { binary: 'wasm-bindgen', version: () => pinned('wasm-bindgen') },
+  rage: { binary: 'rage', version: () => RAGE },
   'cargo-deny': { binary: 'cargo-deny', version: () => CARGO_DENY },
 };
 
@@ -66,7 +68,7 @@ async function aptInstall(packages, tell) {
 
 // Optimizing them would take longer than all they ever do for us; wasm-bindgen and cargo-deny, which
 // do compute a little, get a little.
-const quickBuild = (crate) => ({
+const quickBuild = (crate) => crate !== 'rage' && ({
   CARGO_PROFILE_RELEASE_OPT_LEVEL: crate === 'worker-build' ? '0' : '1',
   CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
   CARGO_PROFILE_RELEASE_LTO: 'off',
@@ -175,6 +177,12 @@ export async function setUpBuild() {
 export async function setUpTests() {
   await setUpBuild();
   return { chromium: await chromium(), ffmpeg: await ffmpeg() };
+}
+
+/** Peers of the native benches, compiled as their users have them. */
+export async function setUpBenches() {
+  await cargoTools(['rage']);
+  return { age: await systemProgram(['age'], ['age'], 'The bench of the container'), rage: toolPath('rage') };
 }
 
 export const setUpDeny = () => cargoTools(['cargo-deny']);

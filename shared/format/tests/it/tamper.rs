@@ -17,10 +17,16 @@ fn no_flipped_bit_goes_unnoticed() {
         if padding.contains(&at) && at % 509 != 0 && at + 1 != padding.end {
             continue;
         }
-        let mut bad = good.clone();
-        bad[at] ^= 1 << (at % 8);
-        let opened = open(&bad, &content_key(3));
-        assert!(opened.is_err(), "byte {at}: {} bytes came out", plain.len());
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            let opened = open(&bad, &content_key(3));
+            assert!(
+                opened.is_err(),
+                "byte {at}, bit {bit}: {} bytes came out",
+                plain.len()
+            );
+        }
     }
 }
 
@@ -28,10 +34,6 @@ fn no_flipped_bit_goes_unnoticed() {
 fn no_truncation_goes_unnoticed() {
     let good = small().file();
     for len in 0..good.len() {
-        // Below the header's end nothing but the first 24 bytes is looked at.
-        if (32..16_000).contains(&len) && len % 499 != 0 {
-            continue;
-        }
         assert_eq!(
             verify(&good[..len]).unwrap_err(),
             FormatError::FileSize,
