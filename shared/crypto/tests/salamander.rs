@@ -2,6 +2,11 @@
 //! salamander", Dodis et al. 2018), made as anybody who holds both keys can make it. A price tag
 //! for the one text would be a price tag for the other; Cobblestone's commitment forbids it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
+
 use aes_gcm::{
     AeadInOut as _, Aes256Gcm, KeyInit as _, Nonce, Tag,
     aes::{Aes256, cipher::BlockCipherEncrypt as _},
