@@ -128,7 +128,24 @@ function documentSeeds() {
 /** For inputs taken apart by rule: long enough that there is something in every part. */
 const ramp = (length) => Buffer.from(Array.from({ length }, (_, at) => at));
 
+const u32s = (...values) => Buffer.concat(values.map((value) => Buffer.from([value >>> 24, value >>> 16, value >>> 8, value].map((byte) => byte & 255))));
+const box = (kind, ...parts) => {
+  const content = Buffer.concat(parts.map((part) => Buffer.from(part)));
+  return Buffer.concat([u32s(content.length + 8), Buffer.from(kind), content]);
+};
+
+/** A film of two fragments without pictures, and three frames of MP3. */
+function mediaSeeds() {
+  const entry = box('avc1', Buffer.alloc(78), box('avcC', [1, 0x42, 0xc0, 0x1e, 0xff]));
+  const track = [box('tkhd', u32s(0, 0, 0, 1)), box('mdia', box('mdhd', u32s(0, 0, 0, 1000, 0)), box('hdlr', Buffer.alloc(8), 'vide'), box('minf', box('stbl', box('stsd', u32s(0, 1), entry))))];
+  const fragment = (start) => Buffer.concat([box('moof', box('traf', box('tfhd', u32s(0x28, 1, 2000, 0)), box('tfdt', u32s(0, start)), box('trun', u32s(0, 1)))), box('mdat', 'pictures')]);
+  const film = [box('ftyp', 'isom\0\0\0\0'), box('moov', box('trak', ...track), box('mvex', box('trex', u32s(0, 1, 1, 0, 0, 0)))), fragment(0), fragment(2000)];
+  const frame = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0]), Buffer.alloc(413)]);
+  return [Buffer.concat(film), Buffer.concat([frame, frame, frame]), ...files('tests/previews', '.json')];
+}
+
 const SEEDS = {
+  plan: mediaSeeds,
   front: frontSeeds,
   open: () => [ramp(300), ramp(1000), Buffer.alloc(600, 0x41)],
   cobblestone: () => [ramp(200), Buffer.alloc(200, 0x41)],

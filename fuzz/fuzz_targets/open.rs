@@ -212,7 +212,10 @@ fn reseal(packed: &Packed, file: &mut [u8], segment: u8, mask: u8) {
     let mut plain = part(&packed.plain, &packed.table, index).to_vec();
     plain.iter_mut().for_each(|byte| *byte ^= mask);
     let forger = packer(&packed.description, &packed.key, &packed.table, Vec::new()).unwrap();
-    let sealed = forger.seal(index, &[0xee; 24], &plain).unwrap().bytes;
+    let mut sealed = Vec::new();
+    forger
+        .seal_into(index, &[0xee; 24], &plain, &mut sealed)
+        .unwrap();
     let Ok(Front::Ready(satchel)) = Front::read(&packed.file) else {
         unreachable!("it was packed");
     };
