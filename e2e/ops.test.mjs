@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fundingId } from '../sdk/js/src/index.js';
-import { digestOf, newWallet, noise, operate, packWork, publish } from './lib/actors.mjs';
+import { b64uDecode, fundingId, keyFromSeed } from '../sdk/js/src/index.js';
+import { digestOf, intake, newWallet, noise, operate, packWork, publish, putOnSale, register, upload } from './lib/actors.mjs';
 import { buildCli, said } from './lib/cli.mjs';
 import { post, send } from './lib/http.mjs';
 import { checkProblem, refused } from './lib/problem.mjs';
@@ -340,6 +340,31 @@ test('satchel open a second time charges nothing', async () => {
   assert.equal(await spendable(wallet), FUNDED - PRICE);
   const kept = await satchel('open', moved, '-o', at('book.pdf'), '--wallet', wallet, '--yes');
   assert.notEqual(kept.code, 0, 'a file is only replaced with --force');
+});
+
+test('what the command packs is sold by its issuer, bought from a copy, and is byte for byte what was packed', async () => {
+  const key = at('creator.key');
+  const plain = at('letters.txt');
+  writeFileSync(plain, text.bytes);
+  assert.equal((await satchel('key', key)).code, 0);
+  const packed = await satchel('pack', plain, '-o', at('letters.satchel'), '--title', 'Letters', '--price', '0.10', '--issuer', stack.origin, '--key', key, '--json');
+  assert.equal(packed.code, 0, packed.err);
+  const { manifest: { work, title, media_type: mediaType, terms } } = said(await satchel('info', at('letters.satchel'), '--json'));
+  const { content_key: contentKey, work_nonce: nonce } = JSON.parse(readFileSync(at('letters.satchel.key'), 'utf8'));
+  const creator = { ...seller, creator: await keyFromSeed(b64uDecode(readFileSync(key, 'utf8').trim(), 32)) };
+  const bytes = readFileSync(at('letters.satchel'));
+  const token = bytes.toString('latin1', 24, 24 + bytes.readUInt32BE(12));
+  const offer = { work, nonce: b64uDecode(nonce, 16), version: 1, title, mediaType, terms, packed: bytes, contentKey: b64uDecode(contentKey, 32), manifest: token };
+  await register(creator, offer);
+  await upload(creator, offer);
+  await intake(creator, offer);
+  await putOnSale(creator, offer);
+  mkdirSync(at('friend'));
+  copyFileSync(at('letters.satchel'), at('friend', 'x.satchel'));
+  assert.equal((await satchel('verify', at('friend', 'x.satchel'))).code, 0);
+  const bought = await satchel('buy', at('friend', 'x.satchel'), '-o', at('friend', 'letters.txt'), '--wallet', wallets[0], '--max-price', '0.10', '--yes');
+  assert.equal(bought.code, 0, bought.err);
+  assert.equal(digestOf(readFileSync(at('friend', 'letters.txt'))), digestOf(text.bytes));
 });
 
 test('satchel open without money is refused by the issuer, and nothing is written', async () => {

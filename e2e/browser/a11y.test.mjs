@@ -49,6 +49,11 @@ step('front page and the page for satchels from elsewhere', async () => {
     const page = await visit(`${stack.origin}/${name}`);
     await page.getByRole('heading', { level: 1 }).waitFor();
     await inspect(name || 'home', page);
+    if (name) {
+      await page.locator('#file').setInputFiles({ name: 'song.satchel', mimeType: 'application/vnd.satchel', buffer: Buffer.from(first.packed) });
+      await page.locator('#buy').waitFor();
+      await inspect('open-offer', page);
+    }
     await page.close();
   }
 });
