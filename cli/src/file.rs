@@ -8,6 +8,7 @@ use std::{
 
 use satchel_format::{
     ContentKey, FormatError, Front, Satchel, Segment, SegmentReader, Unlocked, merkle::Leaf,
+    open::plain_parts,
 };
 
 use crate::{
@@ -159,14 +160,14 @@ impl SatchelFile {
                     None => Ok(false),
                 },
                 |lane| {
-                    lane.leaf = Leaf::of(&lane.input);
+                    lane.leaf = Leaf::of(&lane.bytes);
                     Ok(())
                 },
                 |lane| {
                     if self.satchel.check_segment(lane.index, &lane.leaf).is_err() {
                         altered.push(lane.index);
                     }
-                    progress.add(lane.input.len() as u64);
+                    progress.add(lane.bytes.len() as u64);
                     Ok(())
                 },
             )?;
@@ -240,13 +241,11 @@ impl SatchelFile {
                 Some((index, len)) => body.read_exact(lane.room(index, len)).map(|()| true),
                 None => Ok(false),
             },
+            |lane| Ok(unlocked.open_in_place(lane.index, &mut lane.bytes)?),
             |lane| {
-                lane.output.clear();
-                Ok(unlocked.open_segment_into(lane.index, &lane.input, &mut lane.output)?)
-            },
-            |lane| {
-                out.write_all(&lane.output).map_err(|e| cannot_write(&e))?;
-                progress.add(lane.input.len() as u64);
+                let written = out::write_parts(out, plain_parts(&lane.bytes));
+                written.map_err(|e| cannot_write(&e))?;
+                progress.add(lane.bytes.len() as u64);
                 Ok(())
             },
         )

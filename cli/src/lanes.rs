@@ -3,12 +3,14 @@
 
 use std::{num::NonZero, thread};
 
+use satchel_format::Frame;
+
 use crate::fail::Result;
 
-/// Most bytes held at once, plaintext and ciphertext together.
-const MEMORY_BYTES: u64 = 24 << 20;
-/// Each lane has input and output, and there are two sets of lanes.
-const BUFFERS: u64 = 4;
+/// Most bytes held at once.
+const MEMORY_BYTES: u64 = 20 << 20;
+/// There are two sets of lanes.
+const BUFFERS: u64 = 2;
 
 /// A segment under work. Its memory serves the next one too: asking for fresh memory each time would
 /// cost more than encryption does.
@@ -16,11 +18,11 @@ const BUFFERS: u64 = 4;
 pub struct Lane {
     /// Which segment.
     pub index: u32,
-    /// What was read.
-    pub input: Vec<u8>,
-    /// What comes of it.
-    pub output: Vec<u8>,
-    /// The hash of its ciphertext.
+    /// What was read, and what comes of it: sealed and opened in one place.
+    pub bytes: Vec<u8>,
+    /// What belongs to it beside those bytes, once it is sealed.
+    pub frame: Frame,
+    /// The hash of its ciphertext, where only that was asked for.
     pub leaf: [u8; 32],
 }
 
@@ -28,9 +30,9 @@ impl Lane {
     /// Room for `len` bytes of segment `index`.
     pub fn room(&mut self, index: u32, len: u64) -> &mut [u8] {
         self.index = index;
-        self.input
+        self.bytes
             .resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
-        &mut self.input
+        &mut self.bytes
     }
 }
 
@@ -122,13 +124,13 @@ mod tests {
                 if bad == Some(lane.index) {
                     return Err(Failure::new(Exit::BadFile, "bad"));
                 }
-                lane.output.clear();
-                lane.output
-                    .extend(lane.input.iter().map(|byte| byte.wrapping_add(*byte)));
+                for byte in &mut lane.bytes {
+                    *byte = byte.wrapping_add(*byte);
+                }
                 Ok(())
             },
             |lane| {
-                out.extend(&lane.output);
+                out.extend(&lane.bytes);
                 Ok(())
             },
         )?;

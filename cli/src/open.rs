@@ -154,7 +154,7 @@ fn report(
         money::grouped(manifest.size)
     );
     match target {
-        Target::Path(_) => say::line(&opened),
+        Target::Path(_) | Target::Special(_) => say::line(&opened),
         Target::Stdout => {
             say::note(&opened);
             Ok(())

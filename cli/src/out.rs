@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, IsTerminal as _, Seek as _, SeekFrom, Write},
+    io::{self, IoSlice, IsTerminal as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -22,6 +22,26 @@ pub enum Access {
     Owner,
 }
 
+/// Writes pieces that lie apart, without joining them first.
+pub fn write_parts<'a>(
+    out: &mut (impl Write + ?Sized),
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = parts.map(IoSlice::new).collect();
+    let mut left = &mut slices[..];
+    // Empty ones at the front are no progress.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match out.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// A file that appears under its name only when it is complete.
 #[derive(Debug)]
 pub struct Pending {
@@ -34,6 +54,12 @@ pub struct Pending {
 impl Pending {
     /// Starts a file beside its final place (a rename works within one file system only).
     pub fn create(path: &Path, access: Access) -> Result<Self> {
+        if is_special(path) {
+            // A rename would put a file where the device was: as root that is the end of /dev/null.
+            let what = format!("{} is not a file", path.display());
+            return Err(Failure::new(Exit::Usage, what)
+                .next("Nothing but a file is replaced. Use -o - and send the output there."));
+        }
         let name = path.file_name().ok_or_else(|| {
             Failure::new(
                 Exit::Usage,
@@ -95,6 +121,11 @@ pub fn write(path: &Path, access: Access, bytes: &[u8]) -> Result<()> {
     pending.finish()
 }
 
+/// Whether something is there that is no file: a folder, a device, a named pipe.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
+}
+
 /// The name that stands for stdin or stdout.
 pub const PIPE: &str = "-";
 
@@ -145,6 +176,8 @@ pub fn stdout(bytes: &[u8]) -> Result<()> {
 pub enum Target {
     /// A file.
     Path(PathBuf),
+    /// A device or a named pipe, which is written to as it is.
+    Special(PathBuf),
     /// Standard output.
     Stdout,
 }
@@ -160,6 +193,9 @@ impl Target {
                 );
             }
             return Ok(Self::Stdout);
+        }
+        if is_special(path) && !path.is_dir() {
+            return Ok(Self::Special(path.to_owned()));
         }
         if !force && path.symlink_metadata().is_ok() {
             return Err(
@@ -188,6 +224,10 @@ impl Target {
                 stdout
                     .flush()
                     .map_err(|e| Failure::file("write", Path::new("stdout"), &e))
+            }
+            Self::Special(path) => {
+                let file = OpenOptions::new().write(true).open(path);
+                fill(&mut file.map_err(|e| Failure::file("write", path, &e))?)
             }
             Self::Path(path) => {
                 let mut pending = Pending::create(path, Access::Default)?;

@@ -340,14 +340,13 @@ fn write(
         },
         |lane| {
             let salt: [u8; SALT_BYTES] = clock::random()?;
-            lane.output.clear();
-            lane.leaf = packer.seal_into(lane.index, &salt, &lane.input, &mut lane.output)?;
+            packer.seal_in_place(lane.index, &salt, &mut lane.bytes, &mut lane.frame)?;
             Ok(())
         },
         |lane| {
-            out.write_all(&lane.output).map_err(writing)?;
-            leaves.push(lane.leaf);
-            progress.add(lane.input.len() as u64);
+            out::write_parts(out, lane.frame.parts(&lane.bytes)).map_err(writing)?;
+            leaves.push(lane.frame.leaf());
+            progress.add(lane.bytes.len() as u64);
             Ok(())
         },
     )?;

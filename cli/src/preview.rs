@@ -70,7 +70,7 @@ pub fn extract(options: &Options, json: bool) -> Result<()> {
         money::grouped(bytes as u64)
     );
     match target {
-        Target::Path(_) => say::line(&told),
+        Target::Path(_) | Target::Special(_) => say::line(&told),
         Target::Stdout => {
             say::note(&told);
             Ok(())

@@ -10,8 +10,8 @@ use libfuzzer_sys::{
 };
 use satchel_crypto::Key32;
 use satchel_format::{
-    ContentKey, Description, FormatError, Front, Origin, Packer, Satchel, Segment, Table, Terms,
-    Use, keys::SegmentKey,
+    ContentKey, Description, FormatError, Frame, Front, Origin, Packer, Satchel, Segment, Table,
+    Terms, Use, keys::SegmentKey,
 };
 use satchel_fuzz::{ISSUER, WORK_NONCE};
 
@@ -212,10 +212,11 @@ fn reseal(packed: &Packed, file: &mut [u8], segment: u8, mask: u8) {
     let mut plain = part(&packed.plain, &packed.table, index).to_vec();
     plain.iter_mut().for_each(|byte| *byte ^= mask);
     let forger = packer(&packed.description, &packed.key, &packed.table, Vec::new()).unwrap();
-    let mut sealed = Vec::new();
+    let mut frame = Frame::default();
     forger
-        .seal_into(index, &[0xee; 24], &plain, &mut sealed)
+        .seal_in_place(index, &[0xee; 24], &mut plain, &mut frame)
         .unwrap();
+    let sealed = frame.parts(&plain).collect::<Vec<_>>().concat();
     let Ok(Front::Ready(satchel)) = Front::read(&packed.file) else {
         unreachable!("it was packed");
     };

@@ -22,6 +22,7 @@ use std::{
 use satchel_cli::{
     fail::{Exit, Failure},
     lanes::{self, Lane},
+    out::write_parts,
 };
 use satchel_crypto::{
     Key32,
@@ -30,6 +31,7 @@ use satchel_crypto::{
 use satchel_format::{
     ContentKey, FormatError, WorkId,
     merkle::{Leaf, Tree},
+    open::plain_parts,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -54,36 +56,26 @@ impl Keys {
     fn seal(&self, lane: &mut Lane) -> satchel_cli::fail::Result<()> {
         let key = self.root.window_key(&self.work, lane.index);
         let key = key.segment_key(&self.work, lane.index);
-        let mut sealer = key.sealer(&self.work, lane.index, &SALT);
-        lane.output.clear();
-        lane.output.extend_from_slice(sealer.prefix());
-        let (full, last) = lane.input.as_chunks::<CHUNK_BYTES>();
-        for chunk in full {
-            sealer
-                .chunk(chunk, &mut lane.output)
-                .map_err(FormatError::from)?;
-        }
-        let last = sealer.finish(last, &mut lane.output);
-        Ok(last.map_err(FormatError::from)?)
+        let sealer = key.sealer(&self.work, lane.index, &SALT);
+        Ok(lane.frame.seal(sealer, &mut lane.bytes)?)
     }
 
     fn open(&self, lane: &mut Lane) -> satchel_cli::fail::Result<()> {
         let key = self.root.window_key(&self.work, lane.index);
         let key = key.segment_key(&self.work, lane.index);
         let (prefix, chunks) = lane
-            .input
-            .split_first_chunk()
+            .bytes
+            .split_first_chunk_mut()
             .ok_or(FormatError::SegmentLength)?;
         let opener = key.opener(&self.work, lane.index, prefix)?;
-        lane.output.clear();
-        let (full, last) = chunks.as_chunks::<SEALED_CHUNK_BYTES>();
+        let (full, last) = chunks.as_chunks_mut::<SEALED_CHUNK_BYTES>();
         let mut number = 0;
         for chunk in full {
-            let plain = opener.chunk(number, false, chunk, &mut lane.output);
+            let plain = opener.chunk_in_place(number, false, chunk);
             plain.map_err(FormatError::from)?;
             number = number.saturating_add(1);
         }
-        let plain = opener.chunk(number, true, last, &mut lane.output);
+        let plain = opener.chunk_in_place(number, true, last);
         Ok(plain.map_err(FormatError::from)?)
     }
 }
@@ -173,20 +165,20 @@ fn run(args: &[String]) -> Result<()> {
             let mut out = File::create(output)?;
             let seal = |lane: &mut Lane| keys.seal(lane);
             pieces(&mut input, SEGMENT_BYTES, threads, seal, |lane| {
-                out.write_all(&lane.output)
+                write_parts(&mut out, lane.frame.parts(&lane.bytes))
             })
         }
         "open" => {
             let mut out = File::create(output)?;
             let open = |lane: &mut Lane| keys.open(lane);
             pieces(&mut input, sealed, threads, open, |lane| {
-                out.write_all(&lane.output)
+                write_parts(&mut out, plain_parts(&lane.bytes))
             })
         }
         "hash" => {
             let mut tree = Tree::default();
             let hash = |lane: &mut Lane| {
-                lane.leaf = Leaf::of(&lane.input);
+                lane.leaf = Leaf::of(&lane.bytes);
                 Ok(())
             };
             pieces(&mut input, sealed, threads, hash, |lane| {

@@ -16,6 +16,7 @@ mod mock;
 mod ops;
 mod preview;
 mod sdk;
+mod special;
 mod stream;
 mod support;
 mod versions;

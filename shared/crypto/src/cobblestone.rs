@@ -140,29 +140,35 @@ impl Message {
     }
 
     fn seal(&self, index: u64, plain: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        let nonce = self.nonce(index)?;
         let start = out.len();
         out.extend_from_slice(plain);
-        let chunk = out.get_mut(start..).ok_or(Error::Length)?;
-        let tag = self.cipher.seal(nonce, chunk).map_err(|_| Error::TooLong)?;
+        let tag = self.seal_in_place(index, out.get_mut(start..).ok_or(Error::Length)?)?;
         out.extend_from_slice(&tag);
         Ok(())
     }
 
-    fn open(&self, index: u64, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    fn seal_in_place(&self, index: u64, chunk: &mut [u8]) -> Result<[u8; TAG_BYTES], Error> {
         let nonce = self.nonce(index)?;
-        let (body, tag) = sealed
-            .split_last_chunk::<TAG_BYTES>()
-            .ok_or(Error::Length)?;
+        self.cipher.seal(nonce, chunk).map_err(|_| Error::TooLong)
+    }
+
+    fn open(&self, index: u64, sealed: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
-        out.extend_from_slice(body);
-        let chunk = out.get_mut(start..).ok_or(Error::Length)?;
-        let opened = self.cipher.open(nonce, chunk, tag);
+        out.extend_from_slice(sealed);
+        let opened = self.open_in_place(index, out.get_mut(start..).ok_or(Error::Length)?);
         // Whatever stands there after a failure must not be taken for plaintext.
-        opened.map_err(|_| {
-            out.truncate(start);
-            Error::Chunk
-        })
+        let plain = opened.as_ref().map_or(0, |plain| *plain);
+        out.truncate(start.saturating_add(plain));
+        opened.map(|_| ())
+    }
+
+    fn open_in_place(&self, index: u64, sealed: &mut [u8]) -> Result<usize, Error> {
+        let nonce = self.nonce(index)?;
+        let (chunk, tag) = sealed
+            .split_last_chunk_mut::<TAG_BYTES>()
+            .ok_or(Error::Length)?;
+        let opened = self.cipher.open(nonce, chunk, tag);
+        opened.map(|()| chunk.len()).map_err(|_| Error::Chunk)
     }
 }
 
@@ -199,15 +205,35 @@ impl Sealer {
 
     /// Appends the next full chunk to `out`.
     pub fn chunk(&mut self, plain: &[u8; CHUNK_BYTES], out: &mut Vec<u8>) -> Result<(), Error> {
-        // One number is kept for the last chunk, which every message has.
-        let next = self
-            .next
-            .checked_add(1)
-            .filter(|n| *n < MAX_CHUNKS)
-            .ok_or(Error::TooLong)?;
+        let next = self.after_this()?;
         self.message.seal(self.next, plain, out)?;
         self.next = next;
         Ok(())
+    }
+
+    /// Encrypts the next full chunk where it lies and gives its tag, which follows it.
+    pub fn chunk_in_place(
+        &mut self,
+        chunk: &mut [u8; CHUNK_BYTES],
+    ) -> Result<[u8; TAG_BYTES], Error> {
+        let next = self.after_this()?;
+        let tag = self.message.seal_in_place(self.next, chunk)?;
+        self.next = next;
+        Ok(tag)
+    }
+
+    /// The number of the chunk after the next: one is kept for the last, which every message has.
+    fn after_this(&self) -> Result<u64, Error> {
+        let next = self.next.checked_add(1).filter(|n| *n < MAX_CHUNKS);
+        next.ok_or(Error::TooLong)
+    }
+
+    /// Encrypts the last chunk where it lies: 0 to 16,383 bytes, else [`Error::Length`].
+    pub fn finish_in_place(self, chunk: &mut [u8]) -> Result<[u8; TAG_BYTES], Error> {
+        if chunk.len() >= CHUNK_BYTES {
+            return Err(Error::Length);
+        }
+        self.message.seal_in_place(self.next, chunk)
     }
 
     /// Appends the last chunk: 0 to 16,383 bytes, else [`Error::Length`].
@@ -248,17 +274,25 @@ impl Opener {
         sealed: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let fits = if last {
-            sealed.len() >= TAG_BYTES && sealed.len() < SEALED_CHUNK_BYTES
-        } else {
-            sealed.len() == SEALED_CHUNK_BYTES
-        };
-        if fits {
-            self.0.open(index, sealed, out)
-        } else {
-            Err(Error::Length)
-        }
+        check_len(last, sealed.len())?;
+        self.0.open(index, sealed, out)
     }
+
+    /// Decrypts chunk `index` where it lies; all but its last 16 bytes are then plaintext. After an
+    /// error they are nothing of use.
+    pub fn chunk_in_place(&self, index: u64, last: bool, sealed: &mut [u8]) -> Result<(), Error> {
+        check_len(last, sealed.len())?;
+        self.0.open_in_place(index, sealed).map(|_| ())
+    }
+}
+
+fn check_len(last: bool, len: usize) -> Result<(), Error> {
+    let fits = if last {
+        (TAG_BYTES..SEALED_CHUNK_BYTES).contains(&len)
+    } else {
+        len == SEALED_CHUNK_BYTES
+    };
+    if fits { Ok(()) } else { Err(Error::Length) }
 }
 
 impl core::fmt::Debug for Sealer {

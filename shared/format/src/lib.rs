@@ -27,7 +27,7 @@ pub use keys::{ContentKey, SegmentKey, WindowKey, WindowRoot};
 pub use manifest::{Manifest, SignedManifest, Terms, Use};
 pub use open::{Front, Satchel, SegmentReader, Unlocked};
 pub use origin::Origin;
-pub use pack::{Description, Packer};
+pub use pack::{Description, Frame, Packer};
 pub use preview::PreviewType;
 pub use range::Touched;
 pub use table::{Segment, Table};

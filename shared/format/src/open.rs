@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use satchel_crypto::{
-    cobblestone::{self, PREFIX_BYTES, SEALED_CHUNK_BYTES},
+    cobblestone::{self, PREFIX_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES},
     sha256,
 };
 
@@ -188,34 +188,6 @@ impl Satchel {
         key: &SegmentKey,
         bytes: &[u8],
     ) -> Result<Vec<u8>, FormatError> {
-        let mut plain = Vec::new();
-        self.open_segment_into(index, key, bytes, &mut plain)?;
-        Ok(plain)
-    }
-
-    /// As [`Satchel::open_segment`], appending to `plain`; after an error that is as it was.
-    pub fn open_segment_into(
-        &self,
-        index: u32,
-        key: &SegmentKey,
-        bytes: &[u8],
-        plain: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
-        let start = plain.len();
-        let opened = self.open_all(index, key, bytes, plain);
-        if opened.is_err() {
-            plain.truncate(start);
-        }
-        opened
-    }
-
-    fn open_all(
-        &self,
-        index: u32,
-        key: &SegmentKey,
-        bytes: &[u8],
-        plain: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
         let segment = self.segment(index)?;
         if u64::try_from(bytes.len()) != Ok(segment.sealed_len()) {
             return Err(FormatError::SegmentLength);
@@ -225,19 +197,55 @@ impl Satchel {
             .split_first_chunk()
             .ok_or(FormatError::SegmentLength)?;
         let mut reader = self.segment_reader(index, key, prefix)?;
+        let mut plain = Vec::new();
         while let Some(len) = reader.next_len() {
             let (chunk, after) = rest
                 .split_at_checked(len)
                 .ok_or(FormatError::SegmentLength)?;
-            reader.chunk(chunk, plain)?;
+            reader.chunk(chunk, &mut plain)?;
             rest = after;
         }
-        Ok(())
+        Ok(plain)
+    }
+
+    /// As [`Satchel::open_segment`], where the ciphertext lies: [`plain_parts`] then gives the
+    /// plaintext. After an error the bytes are nothing of use.
+    pub fn open_in_place(
+        &self,
+        index: u32,
+        key: &SegmentKey,
+        bytes: &mut [u8],
+    ) -> Result<(), FormatError> {
+        let segment = self.segment(index)?;
+        if u64::try_from(bytes.len()) != Ok(segment.sealed_len()) {
+            return Err(FormatError::SegmentLength);
+        }
+        self.check_segment(index, &Leaf::of(bytes))?;
+        let (prefix, chunks) = bytes
+            .split_first_chunk_mut()
+            .ok_or(FormatError::SegmentLength)?;
+        let opener = key.opener(&self.manifest().work, index, prefix)?;
+        let (full, last) = chunks.as_chunks_mut::<SEALED_CHUNK_BYTES>();
+        let mut number = 0;
+        for chunk in full {
+            opener.chunk_in_place(number, false, chunk)?;
+            number = number.saturating_add(1);
+        }
+        Ok(opener.chunk_in_place(number, true, last)?)
     }
 
     fn segment(&self, index: u32) -> Result<&Segment, FormatError> {
         self.table.get(index).ok_or(FormatError::NoSegment)
     }
+}
+
+/// The plaintext of a segment that was opened where it lies, piece by piece.
+pub fn plain_parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let chunks = bytes.get(PREFIX_BYTES..).unwrap_or_default();
+    let plain = |chunk: &'_ [u8]| chunk.len().saturating_sub(TAG_BYTES);
+    chunks
+        .chunks(SEALED_CHUNK_BYTES)
+        .map(move |chunk| chunk.get(..plain(chunk)).unwrap_or_default())
 }
 
 /// A satchel with its content key, checked.
@@ -264,15 +272,11 @@ impl Unlocked<'_> {
             .open_segment(index, &self.segment_key(index)?, bytes)
     }
 
-    /// As [`Unlocked::open_segment`], appending to `plain`; after an error that is as it was.
-    pub fn open_segment_into(
-        &self,
-        index: u32,
-        bytes: &[u8],
-        plain: &mut Vec<u8>,
-    ) -> Result<(), FormatError> {
+    /// As [`Unlocked::open_segment`], where the ciphertext lies: [`plain_parts`] then gives the
+    /// plaintext. After an error the bytes are nothing of use.
+    pub fn open_in_place(&self, index: u32, bytes: &mut [u8]) -> Result<(), FormatError> {
         let key = self.segment_key(index)?;
-        self.satchel.open_segment_into(index, &key, bytes, plain)
+        self.satchel.open_in_place(index, &key, bytes)
     }
 
     /// Starts reading a segment chunk by chunk, in constant memory.

@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! packer = Packer::new(…)            reserve packer.front_len() bytes
-//! packer.segment(salt, plain) …      append what each call gives; or seal_into() on many threads, add() in order
+//! packer.segment(salt, plain) …      append what each call gives; or seal_in_place() on many threads, add() in order
 //! packer.finish()                    write these bytes into the reserved space
 //! ```
 
 use satchel_crypto::{
-    cobblestone::{CHUNK_BYTES, SALT_BYTES},
+    cobblestone::{CHUNK_BYTES, PREFIX_BYTES, SALT_BYTES, Sealer, TAG_BYTES},
     ed25519::SigningKey,
     sha256,
 };
@@ -46,6 +46,52 @@ pub struct Description {
     pub terms: Terms,
     /// Unix seconds.
     pub created: u64,
+}
+
+/// What belongs to a segment that was sealed where it lay, beside those bytes.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    prefix: [u8; PREFIX_BYTES],
+    tags: Vec<[u8; TAG_BYTES]>,
+    leaf: [u8; 32],
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self {
+            prefix: [0; PREFIX_BYTES],
+            tags: Vec::new(),
+            leaf: [0; 32],
+        }
+    }
+}
+
+impl Frame {
+    /// The hash of the ciphertext ([`Packer::add`]).
+    #[must_use]
+    pub fn leaf(&self) -> [u8; 32] {
+        self.leaf
+    }
+
+    /// Encrypts a whole segment where it lies. The hash is not taken here.
+    pub fn seal(&mut self, mut sealer: Sealer, plain: &mut [u8]) -> Result<(), FormatError> {
+        self.prefix = *sealer.prefix();
+        self.tags.clear();
+        let (full, last) = plain.as_chunks_mut::<CHUNK_BYTES>();
+        for chunk in full {
+            self.tags.push(sealer.chunk_in_place(chunk)?);
+        }
+        self.tags.push(sealer.finish_in_place(last)?);
+        Ok(())
+    }
+
+    /// The ciphertext piece by piece: the prefix, then each chunk of `sealed` and its tag.
+    pub fn parts<'a>(&'a self, sealed: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        // The last chunk may be empty; its tag is there all the same.
+        let chunks = sealed.chunks(CHUNK_BYTES).chain([&[][..]]);
+        let framed = chunks.zip(&self.tags).flat_map(|(chunk, tag)| [chunk, tag]);
+        core::iter::once(&self.prefix[..]).chain(framed)
+    }
 }
 
 /// Packs one satchel.
@@ -145,21 +191,22 @@ impl Packer {
         salt: &[u8; SALT_BYTES],
         plain: &[u8],
     ) -> Result<Vec<u8>, FormatError> {
-        let mut out = Vec::new();
-        let leaf = self.seal_into(self.next, salt, plain, &mut out)?;
-        self.add(leaf);
-        Ok(out)
+        let mut sealed = plain.to_vec();
+        let mut frame = Frame::default();
+        self.seal_in_place(self.next, salt, &mut sealed, &mut frame)?;
+        self.add(frame.leaf);
+        Ok(frame.parts(&sealed).collect::<Vec<_>>().concat())
     }
 
-    /// Seals any segment, on whatever thread: appends its ciphertext to `out` and gives the hash
-    /// that [`Packer::add`] takes in order. `salt` MUST be fresh and random.
-    pub fn seal_into(
+    /// Seals any segment, on whatever thread, where it lies. [`Frame::parts`] then gives its
+    /// ciphertext, and [`Packer::add`] takes its hash, in order. `salt` MUST be fresh and random.
+    pub fn seal_in_place(
         &self,
         index: u32,
         salt: &[u8; SALT_BYTES],
-        plain: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<[u8; 32], FormatError> {
+        plain: &mut [u8],
+        frame: &mut Frame,
+    ) -> Result<(), FormatError> {
         let segment = self.table.get(index).ok_or(FormatError::Plan)?;
         if u32::try_from(plain.len()) != Ok(segment.plain_len) {
             return Err(FormatError::Plan);
@@ -169,17 +216,13 @@ impl Packer {
             .root
             .window_key(work, segment.window)
             .segment_key(work, index);
-        let mut sealer = key.sealer(work, index, salt);
-        let len = usize::try_from(segment.sealed_len()).map_err(|_| FormatError::TooLarge)?;
-        let start = out.len();
-        out.reserve(len);
-        out.extend_from_slice(sealer.prefix());
-        let (full, last) = plain.as_chunks::<CHUNK_BYTES>();
-        for chunk in full {
-            sealer.chunk(chunk, out)?;
+        frame.seal(key.sealer(work, index, salt), plain)?;
+        let mut leaf = Leaf::new();
+        for part in frame.parts(plain) {
+            leaf.update(part);
         }
-        sealer.finish(last, out)?;
-        Ok(Leaf::of(out.get(start..).unwrap_or_default()))
+        frame.leaf = leaf.finish();
+        Ok(())
     }
 
     /// Takes note of the next segment's hash, whose bytes were appended to the body.

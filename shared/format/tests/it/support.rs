@@ -3,7 +3,7 @@
 use satchel_crypto::{Key32, ed25519::SigningKey, jws, sha256};
 use satchel_format::{
     ContentKey, Description, FormatError, Front, Layout, Origin, Packer, Satchel, Segment, Table,
-    Terms, Use, manifest::PROTECTED_HEADER, merkle,
+    Terms, Use, manifest::PROTECTED_HEADER, merkle, open::plain_parts,
 };
 use serde_json::Value;
 
@@ -202,7 +202,14 @@ pub(crate) fn open(file: &[u8], key: &ContentKey) -> Result<Vec<u8>, FormatError
     let unlocked = satchel.unlock(key)?;
     let mut plain = Vec::new();
     for index in 0..satchel.table().count() {
-        plain.extend(unlocked.open_segment(index, segment(&satchel, file, index))?);
+        let sealed = segment(&satchel, file, index);
+        let opened = unlocked.open_segment(index, sealed);
+        // Where it lies, a segment opens to the same, or not for the same reason.
+        let mut bytes = sealed.to_vec();
+        let in_place = unlocked.open_in_place(index, &mut bytes);
+        let in_place = in_place.map(|()| plain_parts(&bytes).collect::<Vec<_>>().concat());
+        assert_eq!(in_place, opened);
+        plain.extend(opened?);
     }
     Ok(plain)
 }
