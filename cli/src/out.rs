@@ -226,8 +226,8 @@ impl Target {
                     .map_err(|e| Failure::file("write", Path::new("stdout"), &e))
             }
             Self::Special(path) => {
-                let file = OpenOptions::new().write(true).open(path);
-                fill(&mut file.map_err(|e| Failure::file("write", path, &e))?)
+                let device = OpenOptions::new().write(true).open(path);
+                fill(&mut device.map_err(|e| Failure::file("write", path, &e))?)
             }
             Self::Path(path) => {
                 let mut pending = Pending::create(path, Access::Default)?;
