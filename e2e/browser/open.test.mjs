@@ -14,9 +14,9 @@ import { makeCover, makeFilm, makeSong } from './lib/media.mjs';
 import { step } from './lib/steps.mjs';
 
 const MIB = 1 << 20;
-const LARGE = (process.env.SATCHEL_SOAK ? 2_560 : 256) * MIB;
+const LARGE = (process.env.SATCHEL_SOAK ? 2_560 : 192) * MIB;
 /** What the page's process may grow by, whatever the size of the file. */
-const GROWTH = 208 * MIB;
+const GROWTH = 184 * MIB;
 
 const media = scratch('media');
 after(media.remove);
