@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use crate::Key32;
 
 /// SHA-256 of bytes that arrive piece by piece: RustCrypto's, or ring's where the feature `native`
-/// asks for it, which is a fifth faster on a processor without instructions for it.
+/// asks for it (docs/adr/0012).
 pub struct Sha256Stream(chosen::Context);
 
 impl Sha256Stream {
