@@ -13,7 +13,8 @@ use satchel_format::{
 
 use crate::{
     fail::{Exit, Failure, Result},
-    lanes, money, out,
+    lanes::{self, Lane},
+    money, out,
     say::Progress,
 };
 
@@ -152,13 +153,9 @@ impl SatchelFile {
                 }
             }
         } else {
-            let mut lens = self.lens();
-            lanes::run(
-                lanes::lanes(longest),
-                |lane| match lens.next() {
-                    Some((index, len)) => body.read_exact(lane.room(index, len)).map(|()| true),
-                    None => Ok(false),
-                },
+            self.each_segment(
+                &mut body,
+                &mut progress,
                 |lane| {
                     lane.leaf = Leaf::of(&lane.bytes);
                     Ok(())
@@ -167,7 +164,6 @@ impl SatchelFile {
                     if self.satchel.check_segment(lane.index, &lane.leaf).is_err() {
                         altered.push(lane.index);
                     }
-                    progress.add(lane.bytes.len() as u64);
                     Ok(())
                 },
             )?;
@@ -234,17 +230,35 @@ impl SatchelFile {
             }
             return Ok(());
         }
+        self.each_segment(
+            &mut body,
+            &mut progress,
+            |lane| Ok(unlocked.open_in_place(lane.index, &mut lane.bytes)?),
+            |lane| {
+                let written = out::write_parts(out, plain_parts(&lane.bytes));
+                written.map_err(|e| cannot_write(&e))
+            },
+        )
+    }
+
+    /// Reads all segments, works on many at once, and hands them on in order.
+    fn each_segment(
+        &self,
+        body: &mut Body,
+        progress: &mut Progress,
+        work: impl Fn(&mut Lane) -> Result<()> + Sync,
+        mut take: impl FnMut(&Lane) -> Result<()>,
+    ) -> Result<()> {
         let mut lens = self.lens();
         lanes::run(
-            lanes::lanes(longest),
+            lanes::lanes(self.longest()),
             |lane| match lens.next() {
                 Some((index, len)) => body.read_exact(lane.room(index, len)).map(|()| true),
                 None => Ok(false),
             },
-            |lane| Ok(unlocked.open_in_place(lane.index, &mut lane.bytes)?),
+            work,
             |lane| {
-                let written = out::write_parts(out, plain_parts(&lane.bytes));
-                written.map_err(|e| cannot_write(&e))?;
+                take(lane)?;
                 progress.add(lane.bytes.len() as u64);
                 Ok(())
             },

@@ -240,13 +240,7 @@ impl Manifest {
 
 /// 1 to `most` bytes without control characters: these texts reach terminals, logs and headers.
 fn is_text(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.len()) && !text.chars().any(|c| c.is_control() || turns_text(c))
-}
-
-/// Characters that make what follows read in another order (Unicode UAX 9, explicit formatting):
-/// `song\u{202e}3pm.exe` would look like `songexe.mp3`.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    (1..=most).contains(&text.len()) && satchel_json::is_plain(text)
 }
 
 /// Can be used as a file's name on every system without leaving its folder.

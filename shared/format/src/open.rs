@@ -188,11 +188,7 @@ impl Satchel {
         key: &SegmentKey,
         bytes: &[u8],
     ) -> Result<Vec<u8>, FormatError> {
-        let segment = self.segment(index)?;
-        if u64::try_from(bytes.len()) != Ok(segment.sealed_len()) {
-            return Err(FormatError::SegmentLength);
-        }
-        self.check_segment(index, &Leaf::of(bytes))?;
+        self.check_bytes(index, bytes)?;
         let (prefix, mut rest) = bytes
             .split_first_chunk()
             .ok_or(FormatError::SegmentLength)?;
@@ -216,11 +212,7 @@ impl Satchel {
         key: &SegmentKey,
         bytes: &mut [u8],
     ) -> Result<(), FormatError> {
-        let segment = self.segment(index)?;
-        if u64::try_from(bytes.len()) != Ok(segment.sealed_len()) {
-            return Err(FormatError::SegmentLength);
-        }
-        self.check_segment(index, &Leaf::of(bytes))?;
+        self.check_bytes(index, bytes)?;
         let (prefix, chunks) = bytes
             .split_first_chunk_mut()
             .ok_or(FormatError::SegmentLength)?;
@@ -232,6 +224,14 @@ impl Satchel {
             number = number.saturating_add(1);
         }
         Ok(opener.chunk_in_place(number, true, last)?)
+    }
+
+    /// Whether these are segment `index` as its creator packed it, before anything of it is opened.
+    fn check_bytes(&self, index: u32, bytes: &[u8]) -> Result<(), FormatError> {
+        if u64::try_from(bytes.len()) != Ok(self.segment(index)?.sealed_len()) {
+            return Err(FormatError::SegmentLength);
+        }
+        self.check_segment(index, &Leaf::of(bytes))
     }
 
     fn segment(&self, index: u32) -> Result<&Segment, FormatError> {

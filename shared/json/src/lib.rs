@@ -214,6 +214,15 @@ impl<K: FromJson + Ord, T: FromJson> FromJson for BTreeMap<K, T> {
     }
 }
 
+/// Whether people can be shown a text as it is: without control characters, and without those that
+/// turn the order of what follows (Unicode UAX 9, explicit formatting), by which
+/// `song\u{202e}3pm.exe` would look like `songexe.mp3` (docs/FORMAT.md §4).
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.chars().any(|c| c.is_control() || turns(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -196,10 +196,7 @@ pub async fn verify<T: FromJson + Kind>(
 /// Checks title and media type.
 pub fn check_text(title: &str, media_type: &str) -> Result<()> {
     let chars = title.chars().count();
-    // Controls, and what turns the order of the text that follows (docs/FORMAT.md §4).
-    let unfit =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if chars == 0 || chars > MAX_TITLE_CHARS || title.chars().any(unfit) {
+    if chars == 0 || chars > MAX_TITLE_CHARS || !satchel_json::is_plain(title) {
         return Err(ApiError::new(
             ErrorCode::Malformed,
             "a title has 1 to 200 characters",

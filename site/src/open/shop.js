@@ -104,13 +104,14 @@ export class Shop {
 
   // ------------------------------------------------------------ what the shop says
 
-  async #config() {
-    if (this.#own) return loadConfig();
-    const { issuer, wallet, test_money: testMoney } = await this.#client.request('GET', '/v1/config', { signal: this.#signal });
+  /** The origin of the shop's wallet. */
+  async #walletOf() {
+    if (this.#own) return (await loadConfig()).wallet;
+    const { issuer, wallet } = await this.#client.request('GET', '/v1/config', { signal: this.#signal });
     // A wallet is a window we open: only ever a page, never a script.
     const isPage = /^https?:\/\/[^/?#]+$/.test(wallet);
     if (issuer !== this.#issuer || !isPage) throw new SatchelError('wrong_shop', ...text.wrongShop);
-    return { wallet, testMoney };
+    return wallet;
   }
 
   /** Digest and signer of this very file must be what the shop has on record, before any price of today is shown. */
@@ -125,8 +126,8 @@ export class Shop {
     this.#buttons.replaceChildren();
     try {
       const { manifest } = this.#file.satchel;
-      const [config, record] = await Promise.all([this.#config(), this.#client.record(manifest.work, { signal: this.#signal })]);
-      this.#wallet = config.wallet;
+      const [wallet, record] = await Promise.all([this.#walletOf(), this.#client.record(manifest.work, { signal: this.#signal })]);
+      this.#wallet = wallet;
       this.#testMoney = record.ledger === 'test';
       if (!(await this.#agrees(record))) {
         this.#head.replaceChildren(alertBox(text.mismatch));
