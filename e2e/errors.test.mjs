@@ -431,7 +431,7 @@ test('only a delegated key, within its scope, cap and time, may spend', async ()
     ['wrong_key', 'funding with a stray key', () => money(stray)],
   ];
   for (const [code, what, action] of cases) await refusedAndUnchanged(code, action, what);
-  await until('the delegation is over', () => unix() >= exp, { ms: 4_000 });
+  await until('the delegation is over', () => unix() >= exp);
   await refusedAndUnchanged('delegation_expired', async () => client.order(await by(brief)));
   await refusedAndUnchanged('delegation_expired', () => client.account(buyer.account, brief), 'looking after its time');
 });
@@ -931,11 +931,11 @@ test('without a fresh exchange rate nothing is quoted, and a fresh one heals it'
   const fresh = await client.quote(text.work);
   await set(unix() - 1_000);
   const stale = async () => client.quote(text.work).then(() => false, (error) => error.code === 'rate_stale');
-  await until('the old rate is seen', stale, { ms: 6_000 });
+  await until('the old rate is seen', stale);
   await refusedAndUnchanged('rate_stale', () => client.quote(text.work));
   assert.equal((await look(buyer)).rate, null, 'no rate is shown that must not be used');
   await set(unix());
-  await until('the fresh rate is seen', async () => !(await stale()), { ms: 6_000 });
+  await until('the fresh rate is seen', async () => !(await stale()));
   assert.equal((await client.quote(text.work)).msat, fresh.msat);
 });
 

@@ -18,7 +18,6 @@ import { sleep, until } from './lib/until.mjs';
 const PRICE = 123_457;
 const FEE = 6_172;
 const FUNDED = 1_000_000;
-const SETTLED_MS = 5_000;
 // What docs promise after a takedown: no key later than this.
 const LAST_KEY_MS = 45_000;
 const WINDOWS = 12;
@@ -98,7 +97,7 @@ test('a buyer gets the very bytes of the creator, pays the price once, and the c
   assert.equal(await balanceOf(buyer), FUNDED - PRICE);
   assert.equal(afterFee(PRICE, 500), PRICE - FEE);
   const net = before.balance_msat + before.incoming_msat + PRICE - FEE;
-  await until('the creator is paid', async () => (await balanceOf(creator)) === net, { ms: SETTLED_MS });
+  await until('the creator is paid', async () => (await balanceOf(creator)) === net);
   assert.equal((await look(creator)).incoming_msat, 0);
   const [purchase, ...others] = await purchasesOf(buyer);
   assert.equal(others.length, 0);
@@ -199,7 +198,7 @@ test('one account’s orders for many works, and deposits, all at once, all coun
   assert.equal(await balanceOf(buyer), FUNDED + 800 - spent);
   assert.equal((await purchasesOf(buyer)).length, 8);
   const earned = orders.reduce((sum, { quote }) => sum + afterFee(quote.msat, 500), 0);
-  await until('the seller is paid', async () => (await balanceOf(seller)) === earned, { ms: SETTLED_MS });
+  await until('the seller is paid', async () => (await balanceOf(seller)) === earned);
 });
 
 test('a buyer may pay more where the terms say so, and the creator gets it', async () => {
@@ -210,7 +209,7 @@ test('a buyer may pay more where the terms say so, and the creator gets it', asy
   const { quote } = await buy(buyer, work, { usdMicros: 5_000 });
   assert.equal(quote.msat, 5_000);
   assert.equal(await balanceOf(buyer), FUNDED - 5_000);
-  await until('the seller is paid', async () => (await balanceOf(seller)) === 4_750, { ms: SETTLED_MS });
+  await until('the seller is paid', async () => (await balanceOf(seller)) === 4_750);
 });
 
 test('money that was given goes to the payee the work names', async () => {
@@ -220,7 +219,7 @@ test('money that was given goes to the payee the work names', async () => {
   const buyer = await newWallet(stack.client);
   await fund(buyer, FUNDED);
   await buy(buyer, work);
-  await until('the payee is paid', async () => (await balanceOf(charity)) === 9_500, { ms: SETTLED_MS });
+  await until('the payee is paid', async () => (await balanceOf(charity)) === 9_500);
   assert.equal(await balanceOf(artist), 0);
 });
 

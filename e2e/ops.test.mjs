@@ -15,7 +15,7 @@ import { until } from './lib/until.mjs';
 const PRICE = 250_000;
 const FUNDED = 1_000_000;
 // A page may be this old when it is sent.
-const PAGE_MS = 15_000;
+const PAGE_MS = 60_000;
 
 const stack = await openStack({ name: 'ops' });
 const { client, port } = stack;

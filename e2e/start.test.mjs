@@ -8,7 +8,7 @@ import { alive, familyOf, freePorts, killAll, npmStart, portsAreFree } from './l
 import { until } from './lib/until.mjs';
 
 const TEST_MS = 400_000;
-const GONE_MS = 15_000;
+const GONE_MS = 60_000;
 const FUNDED = 1_000_000;
 const PRICE = 2_000;
 

@@ -103,7 +103,7 @@ step('a purchase by keyboard alone', async () => {
   }
   await until('the wallet closing', () => wallet.isClosed());
   const audio = frame.locator('audio');
-  await until('the song playing', () => audio.evaluate(({ currentTime }) => currentTime > 0.3), { ms: 20_000 });
+  await until('the song playing', () => audio.evaluate(({ currentTime }) => currentTime > 0.3));
   await inspect('embed-playing', page, frame);
   await page.close();
 });

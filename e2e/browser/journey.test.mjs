@@ -43,7 +43,7 @@ step('a creator sells a song and a film from the hosted page', async () => {
     ...song,
     uploading: async (page) => {
       const percent = async () => parseInt(await page.locator('#progress-percent').textContent(), 10);
-      await until('an upload under way', async () => (await page.locator('#progress-label').textContent()) === 'Uploading' && (await percent()) >= 30, { ms: 20_000 });
+      await until('an upload under way', async () => (await page.locator('#progress-label').textContent()) === 'Uploading' && (await percent()) >= 30);
       await shot(page, 'studio', { fullPage: true });
       assert.ok((await percent()) < 100);
       await pace(page, -1);
@@ -153,7 +153,7 @@ step('a buyer pays for the song in the wallet’s window, and it plays on the fa
 
   const audio = frame.locator('audio');
   await audio.waitFor();
-  await until('the song playing', () => audio.evaluate((element) => element.currentTime > 0.5 && !element.paused), { ms: 20_000 });
+  await until('the song playing', () => audio.evaluate((element) => element.currentTime > 0.5 && !element.paused));
   await shot(page, 'playing-song');
   assert.equal(await audio.evaluate((element) => Math.round(element.duration)), 8);
   const saved = page.waitForEvent('download');
@@ -195,11 +195,11 @@ step('the balance is smaller by the price and nothing else', async () => {
 async function watchFilm(page, frame, name) {
   const video = frame.locator('video');
   await video.waitFor();
-  await until('the film playing', () => video.evaluate(({ currentTime, videoWidth }) => currentTime > 2 && videoWidth > 0), { ms: 30_000 });
+  await until('the film playing', () => video.evaluate(({ currentTime, videoWidth }) => currentTime > 2 && videoWidth > 0));
   assert.match(await video.evaluate((element) => element.currentSrc), /^blob:/);
   await shot(page, name);
   await video.evaluate((element) => (element.currentTime = 20));
-  await until('the film playing at 20 s', () => video.evaluate(({ currentTime, seeking, readyState }) => currentTime > 20.5 && !seeking && readyState >= 2), { ms: 20_000 });
+  await until('the film playing at 20 s', () => video.evaluate(({ currentTime, seeking, readyState }) => currentTime > 20.5 && !seeking && readyState >= 2));
   assert.equal(await frame.getByText('Save file').count(), 0);
   assert.deepEqual(await video.evaluate(({ error, videoWidth }) => [error, videoWidth]), [null, 320]);
 }
@@ -222,7 +222,7 @@ step('a streamed film plays from window keys and its content key stays with the 
   await shot(reopened, 'wallet-owned');
   await reopened.waitForEvent('close');
   await again.locator('video').waitFor();
-  await until('the film playing again', () => again.locator('video').evaluate(({ currentTime }) => currentTime > 1), { ms: 30_000 });
+  await until('the film playing again', () => again.locator('video').evaluate(({ currentTime }) => currentTime > 1));
   await page.close();
 
   const { text, count } = await balance();

@@ -91,7 +91,7 @@ const chosenDigest = async (page) => {
 };
 
 const playing = (page, tag) =>
-  until('it plays', () => page.locator(`#stage ${tag}`).evaluate(({ currentTime, paused }) => currentTime > 0.3 && !paused), { ms: 20_000 });
+  until('it plays', () => page.locator(`#stage ${tag}`).evaluate(({ currentTime, paused }) => currentTime > 0.3 && !paused));
 
 step('a dropped file says what it is, with its cover, the shop’s price and nothing paid', async () => {
   const page = await visit();

@@ -39,7 +39,7 @@ async function visit({ context }, path, page, host = '127.0.0.1') {
 }
 
 const playing = (place) =>
-  until('the song playing', () => place.locator('audio').evaluate(({ currentTime, paused }) => currentTime > 0.3 && !paused), { ms: 20_000 });
+  until('the song playing', () => place.locator('audio').evaluate(({ currentTime, paused }) => currentTime > 0.3 && !paused));
 
 /** Orders that were sent to the issuer. */
 function countOrders({ context }) {

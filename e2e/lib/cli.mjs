@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { inRoot } from '../../tools/proc.mjs';
 
 const BUILD_MS = 1_200_000;
-const RUN_MS = 60_000;
+const RUN_MS = 180_000;
 
 /** Runs a program to its end: `{code, out, err}`; never rejects for its exit code. */
 function run(file, args, { timeout = RUN_MS, ...options } = {}) {

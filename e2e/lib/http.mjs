@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { SatchelClient } from '../../sdk/js/src/index.js';
 import { checkProblem } from './problem.mjs';
 
-const REQUEST_MS = 30_000;
+const REQUEST_MS = 90_000;
 const NO_BODY = new Set([204, 304]);
 
 /** A `fetch` that checks every error's shape and shows `note` every answer. */

@@ -9,7 +9,7 @@ import { startStack } from '../../tools/stack.mjs';
 import { startWorkerd } from '../../tools/workerd.mjs';
 import { clientOf } from './http.mjs';
 
-const STOP_MS = 30_000;
+const STOP_MS = 90_000;
 
 /** A directory that goes with this process; SATCHEL_KEEP keeps it for a look. */
 export function scratch(name) {
