@@ -284,6 +284,8 @@ impl State {
 
     fn terms(&self) -> Terms {
         Terms {
+            giveaway: None,
+            limit: None,
             pay_more: false,
             usd_micros: self.price,
             usage: Use::Download,

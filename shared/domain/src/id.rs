@@ -96,6 +96,14 @@ id!(
     OrderId, "ord_", BASE32, 5, 20
 );
 id!(
+    /// A refund: `rfd_` + base32 of 20 bytes, derived from order and sequence.
+    RefundId, "rfd_", BASE32, 5, 20
+);
+id!(
+    /// An operator's correction: `cor_` + base32 of 20 random bytes.
+    CorrectionId, "cor_", BASE32, 5, 20
+);
+id!(
     /// A funding of an account: `fnd_` + base32 of 20 random bytes.
     FundingId, "fnd_", BASE32, 5, 20
 );

@@ -60,6 +60,38 @@ impl Balances {
         Ok(after)
     }
 
+    /// After money was reserved for a debit to come.
+    pub fn reserve(self, amount: Msat) -> Result<Self, OutOfRange> {
+        let after = Self {
+            debits_pending: self.debits_pending.plus(amount)?,
+            ..self
+        };
+        after.available()?;
+        Ok(after)
+    }
+
+    /// After a reserved debit was posted, in full.
+    pub fn post(self, reserved: Msat) -> Result<Self, OutOfRange> {
+        Ok(Self {
+            debits_pending: self.debits_pending.minus(reserved)?,
+            debits_posted: self.debits_posted.plus(reserved)?,
+            ..self
+        })
+    }
+
+    /// After a reserved debit was given up.
+    pub fn void(self, reserved: Msat) -> Result<Self, OutOfRange> {
+        Ok(Self {
+            debits_pending: self.debits_pending.minus(reserved)?,
+            ..self
+        })
+    }
+
+    /// What a statement shows: posted credits less posted debits.
+    pub fn posted(&self) -> Result<Msat, OutOfRange> {
+        self.credits_posted.minus(self.debits_posted)
+    }
+
     /// After a posted credit.
     pub fn credit(self, amount: Msat) -> Result<Self, OutOfRange> {
         Ok(Self {
@@ -141,6 +173,9 @@ pub struct Delegation {
     pub read: bool,
     /// Most that one order may cost.
     pub max_order: Option<Msat>,
+    /// Most that all its orders together may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_total: Option<Msat>,
 }
 satchel_json::read!(Delegation {
     epoch,
@@ -149,6 +184,7 @@ satchel_json::read!(Delegation {
     spend,
     read,
     max_order,
+    max_total,
     ..
 });
 
@@ -157,6 +193,16 @@ impl Delegation {
     pub fn check(&self, epoch: u64, now_s: u64) -> Result<(), Reject> {
         if self.epoch != epoch || now_s >= self.expires {
             return Err(Reject::DelegationExpired);
+        }
+        Ok(())
+    }
+
+    /// Whether a debit of `amount` is within its caps, `spent` having gone before.
+    pub fn check_caps(&self, amount: Msat, spent: Msat) -> Result<(), Reject> {
+        let total = spent.plus(amount)?;
+        let over = |cap: Option<Msat>, sum: Msat| cap.is_some_and(|most| sum > most);
+        if over(self.max_order, amount) || over(self.max_total, total) {
+            return Err(Reject::CapExceeded);
         }
         Ok(())
     }
@@ -169,6 +215,8 @@ pub struct Facts<'a> {
     pub known: Option<&'a Agreement>,
     /// The delegation of the key that signed.
     pub delegation: Option<&'a Delegation>,
+    /// What that key has spent so far, where its total is capped.
+    pub spent: Msat,
     /// The account's epoch.
     pub epoch: u64,
     /// Whether this account has bought the work before.
@@ -198,11 +246,14 @@ pub struct Offer {
     pub version: u32,
     /// The account that is paid.
     pub payee: AccountId,
+    /// Whether there is a limited number of copies.
+    pub limited: bool,
 }
 satchel_json::read!(Offer {
     state,
     version,
-    payee
+    payee,
+    limited,
 });
 
 /// What a quote froze.
@@ -245,6 +296,13 @@ pub enum Decision {
     /// Post it.
     Post {
         /// The account's sums after it.
+        balances: Balances,
+        /// The operator's share of the price.
+        fee: Msat,
+    },
+    /// Reserve the money, then ask the work for a copy.
+    Reserve {
+        /// The account's sums with the money reserved.
         balances: Balances,
         /// The operator's share of the price.
         fee: Msat,
@@ -294,7 +352,8 @@ impl From<OutOfRange> for Reject {
 }
 
 /// Decides an order whose signature has been verified. The precedence of the checks is fixed:
-/// known id, delegation, ownership, own work, work state, quote, caps, balance.
+/// known id, delegation, ownership, own work, work state, quote, caps, balance. Stock comes last: the
+/// work is asked once the money is reserved.
 pub fn decide(order: &Agreement, facts: &Facts<'_>) -> Result<Decision, Reject> {
     if let Some(known) = facts.known {
         return match known.first_difference(order) {
@@ -331,9 +390,7 @@ pub fn decide(order: &Agreement, facts: &Facts<'_>) -> Result<Decision, Reject> 
     if facts.now_s >= facts.order_expires {
         return Err(Reject::OrderExpired);
     }
-    if delegation.max_order.is_some_and(|most| order.msat > most) {
-        return Err(Reject::CapExceeded);
-    }
+    delegation.check_caps(order.msat, facts.spent)?;
     let available = facts.balances.available()?;
     if available < order.msat {
         return Err(Reject::InsufficientBalance {
@@ -341,10 +398,14 @@ pub fn decide(order: &Agreement, facts: &Facts<'_>) -> Result<Decision, Reject> 
             needed: order.msat,
         });
     }
-    Ok(Decision::Post {
-        balances: facts.balances.debit(order.msat)?,
-        fee: money::fee(order.msat, facts.fee_bps)?,
-    })
+    let fee = money::fee(order.msat, facts.fee_bps)?;
+    // Whatever is free is one of a number of copies.
+    if offer.limited || order.msat == Msat::ZERO {
+        let balances = facts.balances.reserve(order.msat)?;
+        return Ok(Decision::Reserve { balances, fee });
+    }
+    let balances = facts.balances.debit(order.msat)?;
+    Ok(Decision::Post { balances, fee })
 }
 
 #[cfg(test)]
@@ -389,6 +450,7 @@ mod tests {
         work: Option<Offer>,
         quote: Option<Quoted>,
         order_expires: u64,
+        spent: u64,
         balance: u64,
     }
 
@@ -403,6 +465,7 @@ mod tests {
                     spend: true,
                     read: true,
                     max_order: None,
+                    max_total: None,
                 }),
                 epoch: 0,
                 owned: false,
@@ -410,7 +473,9 @@ mod tests {
                     state: WorkState::Published,
                     version: 1,
                     payee: AccountId::parse(&b64('p')).unwrap(),
+                    limited: false,
                 }),
+                spent: 0,
                 quote: Some(quoted(order)),
                 order_expires: 1_300,
                 balance: 1_000_000,
@@ -421,6 +486,7 @@ mod tests {
             let facts = Facts {
                 known: self.known.as_ref(),
                 delegation: self.delegation.as_ref(),
+                spent: Msat::new(self.spent).unwrap(),
                 epoch: self.epoch,
                 owned: self.owned,
                 work: self.work.as_ref(),
@@ -546,6 +612,58 @@ mod tests {
         for (changed, member) in cases {
             assert_eq!(a.first_difference(&changed), Some(member));
         }
+    }
+
+    #[test]
+    fn counted_and_free_copies_are_reserved_first() {
+        let order = agreement();
+        let mut w = World::good(&order);
+        w.work.as_mut().unwrap().limited = true;
+        let Ok(Decision::Reserve { balances, fee }) = w.decide(&order) else {
+            panic!("not reserved")
+        };
+        assert_eq!(
+            (balances.debits_pending.get(), fee.get()),
+            (250_000, 12_500)
+        );
+        assert_eq!(balances.available().unwrap().get(), 750_000);
+        let posted = balances.post(order.msat).unwrap();
+        assert_eq!(
+            (posted.debits_pending, posted.debits_posted),
+            (Msat::ZERO, order.msat)
+        );
+        assert_eq!(
+            balances
+                .void(order.msat)
+                .unwrap()
+                .available()
+                .unwrap()
+                .get(),
+            1_000_000
+        );
+
+        let free = Agreement {
+            msat: Msat::ZERO,
+            usd_micros: 0,
+            ..order
+        };
+        let mut w = World::good(&free);
+        w.balance = 0;
+        assert!(
+            matches!(w.decide(&free), Ok(Decision::Reserve { .. })),
+            "an empty wallet takes a free copy"
+        );
+    }
+
+    #[test]
+    fn a_key_spends_no_more_than_its_total() {
+        let order = agreement();
+        let mut w = World::good(&order);
+        w.delegation.as_mut().unwrap().max_total = Some(Msat::new(600_000).unwrap());
+        w.spent = 350_000;
+        assert!(w.decide(&order).is_ok());
+        w.spent = 350_001;
+        assert_eq!(w.decide(&order), Err(Reject::CapExceeded));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use satchel_domain::{
     allowance::Allowance,
-    id::{AccountId, Digest, FundingId, OrderId, SessionId, Thumbprint, UploadId, WorkId},
+    id::{
+        AccountId, Digest, FundingId, OrderId, RefundId, SessionId, Thumbprint, UploadId, WorkId,
+    },
     ledger::LedgerId,
     money::{Msat, Rate},
     terms::{Terms, Use},
@@ -55,6 +57,16 @@ shapes! {
         versions: Vec<VersionRecord>,
         /// Which money it sells for.
         ledger: LedgerId,
+        /// Copies that are gone, where the terms count them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stock: Option<Stock>,
+    }
+    /// Copies of a work that are sold or reserved.
+    Stock {
+        /// All of them.
+        sold: u32,
+        /// Those that were free.
+        given: u32,
     }
     /// What the issuer says about a version.
     VersionRecord {
@@ -190,6 +202,13 @@ shapes! {
         /// The receipt.
         receipt: String,
     }
+    /// An order whose outcome is not known yet: ask again with the same order.
+    OrderPendingOut {
+        /// `pending`.
+        status: OrderStatus,
+        /// Its id.
+        order: OrderId,
+    }
     /// What is known of an order.
     OrderSeen {
         /// Where it stands.
@@ -265,6 +284,72 @@ shapes! {
         incoming_msat: Msat,
         /// The rate, if there is one.
         rate: Option<RateOut>,
+        /// Delegations of earlier epochs have ended.
+        epoch: u64,
+    }
+    /// A signed sign-out.
+    SignOutIn {
+        /// The JWS.
+        sign_out: String,
+    }
+    /// Every delegation before this epoch has ended.
+    SignOutOut {
+        /// The account.
+        account: AccountId,
+        /// Its epoch now.
+        epoch: u64,
+    }
+    /// Lines of an account's journal.
+    TransfersOut {
+        /// At most 64.
+        transfers: Vec<TransferOut>,
+        /// Where to go on: the same query with this cursor.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<u64>,
+    }
+    /// A line of an account's journal: a posted transfer, or a checkpoint of many.
+    TransferOut {
+        /// Its number, from 1, without gaps.
+        line: u64,
+        /// Unix seconds of the posting.
+        time: u64,
+        /// Why money moved.
+        kind: String,
+        /// What came in.
+        credit_msat: Msat,
+        /// What went out.
+        debit_msat: Msat,
+        /// The posted balance after it.
+        balance_msat: Msat,
+        /// How many transfers or sales the line stands for.
+        count: u64,
+        /// The order, of purchases and refunds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
+        /// The work.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        work: Option<WorkId>,
+        /// Its title, or a correction's reason.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+    }
+    /// A signed refund.
+    RefundIn {
+        /// The JWS.
+        refund: String,
+    }
+    /// What became of a refund.
+    RefundOut {
+        /// `posted`, or `pending`: send the same refund again.
+        status: OrderStatus,
+        /// Whether this very refund was posted before.
+        replayed: bool,
+        /// Its id.
+        refund: RefundId,
+        /// How much went back to the buyer.
+        msat: Msat,
+        /// How much of the fee has come back to the seller so far.
+        fee_returned_msat: Msat,
     }
     /// Some purchases, newest first.
     PurchasesOut {
@@ -292,6 +377,12 @@ shapes! {
         msat: Msat,
         /// Unix seconds.
         time: u64,
+        /// How much of it was paid back.
+        refunded_msat: Msat,
+        /// Whether the work is still owned by it.
+        active: bool,
+        /// The opaque name by which the seller may refund it.
+        handle: String,
     }
     /// Asks for test money.
     TestMoneyIn {
@@ -361,5 +452,23 @@ impl From<&Rate> for QuotedRate {
             usd_micros_per_btc: rate.usd_micros_per_btc,
             time: rate.time,
         }
+    }
+}
+
+impl Record {
+    /// Whether the next copy is free.
+    #[must_use]
+    pub fn free_copies_left(&self) -> bool {
+        let Some(giveaway) = self.terms.giveaway else {
+            return false;
+        };
+        let gone = self.stock.clone().unwrap_or_default();
+        gone.given < giveaway && self.terms.limit.is_none_or(|limit| gone.sold < limit)
+    }
+}
+
+impl Default for Stock {
+    fn default() -> Self {
+        Self { sold: 0, given: 0 }
     }
 }

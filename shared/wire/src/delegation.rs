@@ -38,6 +38,9 @@ pub struct Delegation {
     pub scope: Vec<Scope>,
     /// Most that one order may cost.
     pub max_order_msat: Option<Msat>,
+    /// Most that all its orders together may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_total_msat: Option<Msat>,
     /// The account's epoch.
     pub epoch: u64,
     /// Unix seconds.
@@ -52,6 +55,7 @@ satchel_json::read!(Delegation {
     key,
     scope,
     max_order_msat,
+    max_total_msat,
     epoch,
     iat,
     exp
@@ -93,6 +97,7 @@ impl Delegation {
             spend: self.scope.contains(&Scope::Spend),
             read: self.scope.contains(&Scope::Read),
             max_order: self.max_order_msat,
+            max_total: self.max_total_msat,
         }
     }
 }

@@ -66,10 +66,16 @@ codes! {
     StreamingOnly = "streaming_only", 403, "This work can be played, not downloaded.", "Open a streaming session.";
     NotFound = "not_found", 404, "There is nothing here.", "Check the address.";
     UnknownWork = "unknown_work", 404, "There is no such work.", "Check the link.";
+    UnknownSale = "unknown_sale", 404, "This account made no such sale.", "Check the purchase's handle.";
     UnknownUpload = "unknown_upload", 404, "There is no such upload.", "Begin a new upload.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not allowed here.", "";
     OrderConflict = "order_conflict", 409, "This order id was used for something else.", "Make a new order id.";
     OrderExpired = "order_expired", 409, "This order has expired.", "Sign a new order.";
+    OrderPending = "order_pending", 409, "This order is not decided yet.", "Send the same order again in a moment; it is never charged twice.";
+    SoldOut = "sold_out", 409, "There are no more copies.", "Ask for a new quote: there may be copies at another price.";
+    RefundConflict = "refund_conflict", 409, "This refund was made with other content.", "Give the next refund a new number.";
+    RefundExceeds = "refund_exceeds", 409, "This is more than is left of what was paid.", "Refund less.";
+    RefundUnfunded = "refund_unfunded", 409, "The seller's balance is too small for this refund.", "Add money, then send the same refund again.";
     QuoteExpired = "quote_expired", 409, "The price was only held for a few minutes.", "Ask for a new quote.";
     WorkConflict = "work_conflict", 409, "This work was registered differently.", "Make a new work.";
     NotReady = "not_ready", 409, "The work's bytes or its key are still missing.", "Finish the upload, then publish.";

@@ -3,7 +3,7 @@
 
 use satchel_domain::{
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
-    ledger::{Agreement, Offer},
+    ledger::{Agreement, Balances, Offer},
     money::{Msat, Rate},
     terms::{Terms, Use},
     work::{Change, WorkState},
@@ -67,11 +67,14 @@ pub struct WorkSnapshot {
     pub payee: AccountId,
     /// Wrapped keys of the published versions.
     pub keys: Vec<VersionKeys>,
+    /// Over how many inboxes its sales are spread; 1 unless it sells by the dozen a second.
+    pub slots: Option<u32>,
 }
 satchel_json::read!(WorkSnapshot {
     record,
     payee,
     keys,
+    slots,
     ..
 });
 
@@ -83,6 +86,7 @@ impl WorkSnapshot {
             state: self.record.state,
             version: self.record.version,
             payee: self.payee.clone(),
+            limited: self.record.terms.limit.is_some(),
         }
     }
 
@@ -239,8 +243,20 @@ pub struct OrderedWork {
     pub usage: Use,
     /// Title.
     pub title: String,
+    /// Over how many inboxes its sales are spread.
+    pub slots: Option<u32>,
 }
-satchel_json::read!(OrderedWork { offer, manifest_digest, usage = "use", title, .. });
+satchel_json::read!(OrderedWork { offer, manifest_digest, usage = "use", title, slots, .. });
+
+/// Credits for one inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Its name: an object does not know its own.
+    pub inbox: String,
+    /// The credits.
+    pub credits: Vec<Credit>,
+}
+satchel_json::read!(Delivery { inbox, credits, .. });
 
 /// A credit on its way from a buyer's account to an inbox of the seller's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -249,6 +265,8 @@ pub struct Credit {
     pub payee: AccountId,
     /// The buyer's order, unique.
     pub order: OrderId,
+    /// What was sold.
+    pub work: WorkId,
     /// The price.
     pub gross: Msat,
     /// The operator's share of it.
@@ -259,6 +277,7 @@ pub struct Credit {
 satchel_json::read!(Credit {
     payee,
     order,
+    work,
     gross,
     fee,
     time,
@@ -268,19 +287,255 @@ satchel_json::read!(Credit {
 /// A batch of credits folded by an inbox, for a home account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fold {
-    /// Unique: inbox and number.
-    pub id: String,
+    /// The home account.
+    pub account: String,
+    /// Which inbox.
+    pub inbox: String,
+    /// Its batches are numbered from 1 without gaps, so that the last number tells which came in.
+    pub number: u64,
     /// Sum.
     pub msat: Msat,
     /// How many sales.
     pub count: u64,
 }
 satchel_json::read!(Fold {
-    id,
+    account,
+    inbox,
+    number,
     msat,
     count,
     ..
 });
+
+/// An inbox tells its home account that it exists, before it takes its first credit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Announce {
+    /// The home account.
+    pub account: String,
+    /// The inbox.
+    pub inbox: String,
+}
+satchel_json::read!(Announce { account, inbox, .. });
+
+/// An account asks a work for a copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reserve {
+    /// For which order.
+    pub order: OrderId,
+    /// Whose: it is asked before a reservation is given up.
+    pub account: AccountId,
+    /// Whether it is to be a free copy.
+    pub free: bool,
+}
+satchel_json::read!(Reserve {
+    order,
+    account,
+    free,
+    ..
+});
+
+/// An account tells a work what became of an order; a work asks an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderOf {
+    /// The order.
+    pub order: OrderId,
+}
+satchel_json::read!(OrderOf { order, .. });
+
+/// What an account says of an order that a work asks about. Either is final.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Posted; otherwise void for ever.
+    pub posted: bool,
+}
+satchel_json::read!(Settled { posted, .. });
+
+/// An inbox tells a work over how many inboxes its sales should be spread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Spread {
+    /// At least so many.
+    pub slots: u32,
+}
+satchel_json::read!(Spread { slots, .. });
+
+/// A sale as the buyer's account knows it, for a refund.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sale {
+    /// Who bought.
+    pub buyer: AccountId,
+    /// By which order.
+    pub order: OrderId,
+    /// What.
+    pub work: WorkId,
+    /// Its title.
+    pub title: String,
+    /// Who was paid.
+    pub payee: AccountId,
+    /// How much was paid.
+    pub gross: Msat,
+    /// The operator's share of it.
+    pub fee: Msat,
+}
+satchel_json::read!(Sale {
+    buyer,
+    order,
+    work,
+    title,
+    payee,
+    gross,
+    fee,
+    ..
+});
+
+/// `POST /refund` of the payee's account object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefundOrder {
+    /// The JWS; the account verifies it itself.
+    pub refund: String,
+    /// The sale behind its purchase handle.
+    pub sale: Sale,
+}
+satchel_json::read!(RefundOrder { refund, sale, .. });
+
+/// Money sent from one account to another, outside of a purchase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sending {
+    /// `rfd_…` or `cor_…`.
+    pub id: String,
+    /// Who gives.
+    pub from: String,
+    /// Who gets.
+    pub to: String,
+    /// How much.
+    pub msat: Msat,
+    /// Unix seconds of the debit.
+    pub time: u64,
+    /// The sale that is refunded.
+    pub sale: Option<Sale>,
+    /// Why, of a correction.
+    pub reason: Option<String>,
+}
+satchel_json::read!(Sending {
+    id,
+    from,
+    to,
+    msat,
+    time,
+    sale,
+    reason,
+    ..
+});
+
+/// What came of it at the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Received {
+    /// Of a refund: what had been refunded before. Of a fee asked back: what was recovered.
+    pub msat: Msat,
+}
+satchel_json::read!(Received { msat, .. });
+
+/// The sums of some lines of an account, for an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountAudit {
+    /// The account's sums now.
+    pub balances: Balances,
+    /// Lines there are.
+    pub lines: u64,
+    /// The last line that is in these sums; equal to `lines` on the last page.
+    pub upto: u64,
+    /// The posted balance after that line.
+    pub balance: Msat,
+    /// Credits and debits of these lines by kind, whenever they were.
+    pub kinds: Vec<AuditSum>,
+    /// Purchases debited by the cut, by inbox; those still in the outbox are in `under_way` too.
+    pub sold: Vec<AuditSum>,
+    /// Sendings debited by the cut, by id.
+    pub sent: Vec<AuditSum>,
+    /// Sendings received, by id.
+    pub received: Vec<AuditSum>,
+    /// Orders and sendings not yet delivered, debited by the cut, by inbox or id.
+    pub under_way: Vec<AuditSum>,
+    /// What each inbox has folded in (on the first page).
+    pub inboxes: Vec<AuditSum>,
+}
+satchel_json::read!(AccountAudit {
+    balances,
+    lines,
+    upto,
+    balance,
+    kinds,
+    sold,
+    sent,
+    received,
+    under_way,
+    inboxes,
+    ..
+});
+
+/// A sum by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditSum {
+    /// A kind, an inbox or an id.
+    pub name: String,
+    /// Credits.
+    pub credit: Msat,
+    /// Debits.
+    pub debit: Msat,
+    /// How many.
+    pub count: u64,
+}
+satchel_json::read!(AuditSum {
+    name,
+    credit,
+    debit,
+    count,
+    ..
+});
+
+/// The sums of some credits of an inbox, for an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InboxAudit {
+    /// Gross of the credits on this page that were debited by the cut.
+    pub by_cut: Msat,
+    /// Gross of all credits on this page.
+    pub all: Msat,
+    /// How many.
+    pub count: u64,
+    /// Where to go on; none on the last page.
+    pub next: Option<String>,
+    /// What has gone home, net and fee together, acknowledged.
+    pub folded: Msat,
+    /// What waits or is on its way home, net and fee together.
+    pub waiting: Msat,
+    /// Of it, what may or may not have reached home yet: net.
+    pub folding_net: Msat,
+    /// And fee.
+    pub folding_fee: Msat,
+    /// Net that has gone home.
+    pub folded_net: Msat,
+}
+satchel_json::read!(InboxAudit {
+    by_cut,
+    all,
+    count,
+    next,
+    folded,
+    waiting,
+    folding_net,
+    folding_fee,
+    folded_net,
+    ..
+});
+
+/// Accounts of a shard of the directory, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DirectoryPage {
+    /// At most 1,000.
+    pub accounts: Vec<String>,
+    /// Whether there are more.
+    pub more: bool,
+}
+satchel_json::read!(DirectoryPage { accounts, more, .. });
 
 /// `POST /fund` of an account object (test money).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -16,5 +16,7 @@ pub mod order;
 pub mod proof;
 pub mod quote;
 pub mod receipt;
+pub mod refund;
+pub mod signout;
 
 pub use error::{ApiError, ErrorCode, Result};

@@ -22,12 +22,13 @@ pub fn quote(
     if record.state != WorkState::Published {
         return Err(state_error(record.state).into());
     }
+    let free = record.free_copies_left();
     let usd_micros = record
         .terms
-        .due(asked.usd_micros)
+        .due(asked.usd_micros, free)
         .map_err(|_| ApiError::new(ErrorCode::Malformed, "the terms do not allow this amount"))?;
     let msat = rate.msat(usd_micros)?;
-    if msat.get() < MIN_PRICE_MSAT {
+    if usd_micros > 0 && msat.get() < MIN_PRICE_MSAT {
         return Err(ApiError::new(
             ErrorCode::Malformed,
             "less than 100 msat cannot be paid",
@@ -68,6 +69,8 @@ mod tests {
             title: "Song".into(),
             media_type: "audio/mpeg".into(),
             terms: Terms {
+                giveaway: None,
+                limit: None,
                 pay_more: false,
                 usd_micros: 250_000,
                 usage: Use::Download,
@@ -75,6 +78,7 @@ mod tests {
             terms_digest: Digest::parse(&"A".repeat(43)).unwrap(),
             version: 1,
             versions: Vec::new(),
+            stock: None,
             ledger: LedgerId::Test,
         }
     }

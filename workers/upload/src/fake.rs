@@ -151,6 +151,8 @@ impl Fake {
             title: "Tide".into(),
             media_type: "audio/mpeg".into(),
             terms: Terms {
+                giveaway: None,
+                limit: None,
                 pay_more: false,
                 usd_micros: 500_000,
                 usage: Use::Download,
