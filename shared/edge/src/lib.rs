@@ -18,7 +18,9 @@ pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
 pub use platform::Platform;
 pub use remote::{Piece, Remote, object, service};
-pub use respond::{created, html, json, json_cached, json_tagged, problem, redirect, text};
+pub use respond::{
+    accepted, created, html, json, json_cached, json_tagged, problem, redirect, text,
+};
 pub use security::{PageKind, page_headers};
 pub use settings::Settings;
 pub use sql::{Row, Sql, Tables, Value, Write, commit, rearm};

@@ -55,6 +55,11 @@ pub fn created<T: Serialize>(value: &T) -> Result<Response> {
     json_with(201, "no-store", value)
 }
 
+/// 202 with JSON, never stored: taken in, not decided yet.
+pub fn accepted<T: Serialize>(value: &T) -> Result<Response> {
+    json_with(202, "no-store", value)
+}
+
 /// 200 with JSON that anybody may keep for `max_age_s`.
 pub fn json_cached<T: Serialize>(value: &T, max_age_s: u32) -> Result<Response> {
     json_with(200, &format!("public, max-age={max_age_s}"), value)

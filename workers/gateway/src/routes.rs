@@ -140,7 +140,7 @@ fn api(segments: &[&str]) -> Option<&'static str> {
             Some("PURCHASE")
         }
         ["v1", "sessions", ..] => Some("STREAM"),
-        ["v1", "accounts" | "operator", ..] | ["v1", "config"] => Some("LEDGER"),
+        ["v1", "accounts" | "operator" | "refunds", ..] | ["v1", "config"] => Some("LEDGER"),
         _ => None,
     }
 }
@@ -220,6 +220,9 @@ mod tests {
             ("/.well-known/jwks.json", "PURCHASE"),
             ("/v1/sessions/ses_x/windows/3", "STREAM"),
             ("/v1/accounts/abc_-/purchases?after=x", "LEDGER"),
+            ("/v1/accounts/abc_-/transfers.csv?after=1", "LEDGER"),
+            ("/v1/accounts/abc_-/sign-out", "LEDGER"),
+            ("/v1/refunds", "LEDGER"),
             ("/v1/operator", "LEDGER"),
             ("/v1/config", "LEDGER"),
         ] {

@@ -23,6 +23,7 @@ pub fn quote(
         return Err(state_error(record.state).into());
     }
     let free = record.free_copies_left();
+    check_copies(record, asked, free)?;
     let usd_micros = record
         .terms
         .due(asked.usd_micros, free)
@@ -47,6 +48,20 @@ pub fn quote(
     })
 }
 
+/// Whether there is a copy of the kind that is asked for, as far as is known now. The work has the
+/// last word once an order asks it for one.
+fn check_copies(record: &Record, asked: &QuoteIn, free: bool) -> Result<()> {
+    let gone = |of: &'static str| Err(ApiError::from(ErrorCode::SoldOut).with("of", of));
+    let sold = record.stock.as_ref().map_or(0, |stock| stock.sold);
+    if record.terms.limit.is_some_and(|limit| sold >= limit) {
+        return gone("limit");
+    }
+    if record.terms.giveaway.is_some() && asked.usd_micros == Some(0) && !free {
+        return gone("giveaway");
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,7 +70,7 @@ mod tests {
         ledger::LedgerId,
         terms::{Terms, Use},
     };
-    use satchel_wire::jose::Jwk;
+    use satchel_wire::{api::Stock, jose::Jwk};
 
     fn record(state: WorkState) -> Record {
         Record {
@@ -84,7 +99,10 @@ mod tests {
     }
 
     fn ask(usd_micros: Option<u64>, rate: u64, state: WorkState) -> Result<Quote> {
-        let record = record(state);
+        ask_for(&record(state), usd_micros, rate)
+    }
+
+    fn ask_for(record: &Record, usd_micros: Option<u64>, rate: u64) -> Result<Quote> {
         let asked = QuoteIn {
             work: record.work.clone(),
             usd_micros,
@@ -95,7 +113,15 @@ mod tests {
             source: "test".into(),
             max_age_s: 0,
         };
-        quote(&record, &asked, &rate, "https://issuer", 1_000)
+        quote(record, &asked, &rate, "https://issuer", 1_000)
+    }
+
+    /// A published work that counts its copies.
+    fn counted(giveaway: Option<u32>, limit: Option<u32>, sold: u32, given: u32) -> Record {
+        let mut record = record(WorkState::Published);
+        (record.terms.giveaway, record.terms.limit) = (giveaway, limit);
+        record.stock = Some(Stock { sold, given });
+        record
     }
 
     #[test]
@@ -125,5 +151,42 @@ mod tests {
         // $0.25 when a bitcoin costs a billion billion dollars: below 100 msat.
         let tiny = ask(None, u64::MAX, WorkState::Published).unwrap_err();
         assert_eq!(tiny.code, ErrorCode::Malformed);
+    }
+
+    #[test]
+    fn copies_are_free_while_the_giveaway_lasts_unless_the_buyer_pays() {
+        const RATE: u64 = 100_000_000_000;
+        for (giveaway, limit, sold, given, offered, due) in [
+            (Some(3), None, 2, 2, None, 0),
+            (Some(3), None, 2, 2, Some(0), 0),
+            (Some(3), None, 2, 2, Some(250_000), 250_000),
+            (Some(3), None, 9, 2, None, 0),
+            (Some(3), None, 3, 3, None, 250_000),
+            (Some(3), Some(10), 9, 2, None, 0),
+            (None, Some(10), 9, 0, None, 250_000),
+        ] {
+            let record = counted(giveaway, limit, sold, given);
+            let quote = ask_for(&record, offered, RATE).unwrap();
+            assert_eq!((quote.usd_micros, quote.msat.get()), (due, due));
+        }
+        // Nobody has counted yet: nothing is gone.
+        let mut fresh = counted(Some(3), Some(3), 0, 0);
+        fresh.stock = None;
+        assert_eq!(ask_for(&fresh, None, RATE).unwrap().usd_micros, 0);
+    }
+
+    #[test]
+    fn what_is_gone_is_sold_out_and_says_of_what() {
+        for (giveaway, limit, sold, given, offered, of) in [
+            (None, Some(10), 10, 0, None, "limit"),
+            (Some(3), Some(10), 10, 3, None, "limit"),
+            (Some(3), Some(10), 10, 2, Some(0), "limit"),
+            (Some(3), None, 3, 3, Some(0), "giveaway"),
+        ] {
+            let record = counted(giveaway, limit, sold, given);
+            let error = ask_for(&record, offered, 1_000_000).unwrap_err();
+            assert_eq!(error.code, ErrorCode::SoldOut);
+            assert_eq!(error.member("of"), Some(&of.into()));
+        }
     }
 }

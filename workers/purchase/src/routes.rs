@@ -3,14 +3,14 @@
 use satchel_crypto::ed25519::SigningKey;
 use satchel_domain::{id::OrderId, terms::Use, work::WorkState};
 use satchel_edge::{
-    Call, Env, Platform, Response, Settings, internal, json, json_cached, now_s, object, random,
-    service,
+    Call, Env, Platform, Response, Settings, accepted, internal, json, json_cached, now_s, object,
+    random, service,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{
-        CommandIn, Done, Empty, IntakeOut, KeyOut, OrderIn, OrderOut, OrderSeen, OrderStatus,
-        QuoteIn, QuoteOut, RateOut,
+        CommandIn, Done, Empty, IntakeOut, KeyOut, OrderIn, OrderOut, OrderPendingOut, OrderSeen,
+        OrderStatus, QuoteIn, QuoteOut, RateOut,
     },
     command::{self, Intake},
     error::state_error,
@@ -79,11 +79,21 @@ fn issue(env: &Env, transfer: &Transfer) -> Result<String> {
 pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
     let body: OrderIn = call.json().await?;
     // Only the shape is looked at here, so that nonsense does not travel.
-    order::read(&body.order)?;
+    let sent = order::read(&body.order)?.claims.order;
     let leave = body.pickup.unwrap_or(true);
-    let posted: Posted = service(env, "LEDGER")?
-        .post("/internal/orders", &body)
-        .await?;
+    let answer = service(env, "LEDGER")?
+        .post::<_, Posted>("/internal/orders", &body)
+        .await;
+    let posted = match answer {
+        // Money is reserved, a copy not yet: neither bought nor refused.
+        Err(error) if error.code == ErrorCode::OrderPending => {
+            return accepted(&OrderPendingOut {
+                status: OrderStatus::Pending,
+                order: sent,
+            });
+        }
+        answer => answer?,
+    };
     let order = posted.transfer.agreement.order.clone();
     if leave {
         object(env, "PICKUP", order.as_str())?
