@@ -1,15 +1,19 @@
 // Thin wrappers of docs/API.md §3. Each returns the answer's JSON and throws `SatchelError` with the
-// members of RFC 9457. Nothing is retried here: only the caller knows what is safe and how long to wait.
+// members of RFC 9457. What failed is not retried here: only the caller knows what is safe and how long to wait. What the
+// issuer has taken in but not decided (202) is asked again with the very same document, which is never charged twice.
 import { b64uEncode } from './bytes.js';
-import { SatchelError } from './errors.js';
+import { SatchelError, check } from './errors.js';
 import { orderId } from './ids.js';
 import { signJws } from './jws.js';
 import { makeProof } from './proof.js';
+import { canonicalTerms } from './terms.js';
 
 const unix = () => Math.floor(Date.now() / 1000);
 /** How long a signed command or order is good for, seconds. Orders must outlive the walk through a wallet. */
 const COMMAND_LIFE = 900;
 const ORDER_LIFE = 3600;
+/** Pauses between asking again what is not decided, milliseconds. */
+const PENDING = { first: 250, grow: 1.6, most: 4000, end: 120_000 };
 
 /** @typedef {import('./keys.js').Key} Key */
 
@@ -32,7 +36,12 @@ export class SatchelClient {
    * @returns {Promise<any>}
    * @throws {SatchelError} the issuer's problem; `network` when nothing answered; `aborted`
    */
-  async request(method, path, { body, key, token, signal } = {}) {
+  async request(method, path, options) {
+    return (await this.#ask(method, path, options)).data;
+  }
+
+  /** @returns {Promise<{answer: Response, text: string, data: any}>} `data` is undefined where the answer is no JSON and `json` is false */
+  async #ask(method, path, { body, key, token, signal, json = true } = {}) {
     const headers = {};
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (key) headers.dpop = await makeProof(key, { issuer: this.issuer, method, path, token, now: this.now() });
@@ -50,7 +59,7 @@ export class SatchelClient {
     try {
       data = JSON.parse(text);
     } catch { /* answered below: not JSON */ }
-    if (answer.ok && data !== undefined) return data;
+    if (answer.ok && (data !== undefined || !json)) return { answer, text, data };
     const { code, title, detail, next, status: _, type: __, ...members } = data ?? {};
     throw new SatchelError(code ?? 'unavailable', title ?? 'The shop did not answer as expected', {
       status: answer.status,
@@ -59,6 +68,20 @@ export class SatchelClient {
       retryAfter: Number(answer.headers.get('retry-after')) || 0,
       members,
     });
+  }
+
+  /** Sends the same body until it is decided. @param {string} path @param {object} body @param {{signal?: AbortSignal, timeout?: number, onPending?: () => void}} options */
+  async #decided(path, body, { signal, timeout = PENDING.end, onPending }) {
+    const end = Date.now() + timeout;
+    for (let pause = PENDING.first; ; pause = Math.min(pause * PENDING.grow, PENDING.most)) {
+      const answer = await this.request('POST', path, { body, signal });
+      if (answer.status !== 'pending') return answer;
+      onPending?.();
+      if (Date.now() + pause > end) {
+        throw new SatchelError('order_pending', 'The shop has not decided yet', { next: 'Send the same again in a moment; it is never charged twice.' });
+      }
+      await sleep(pause, signal);
+    }
   }
 
   // ------------------------------------------------------------ buying
@@ -85,13 +108,16 @@ export class SatchelClient {
   }
 
   /**
-   * Sending the same order twice is safe: the id is the idempotency key.
+   * Sending the same order twice is safe: the id is the idempotency key. One that is not decided yet is sent again, the
+   * very same, until it is: nobody is asked to pay anew.
    * @param {string} jws
-   * @param {{pickup?: boolean, signal?: AbortSignal}} [options] `pickup: false` where nobody will poll for the receipt
-   * @returns {Promise<{status: string, replayed: boolean, owned: boolean, order: string, receipt: string}>}
+   * @param {{pickup?: boolean, signal?: AbortSignal, timeout?: number, onPending?: () => void}} [options] `pickup: false` where
+   *   nobody will poll for the receipt; `timeout` in milliseconds
+   * @returns {Promise<{status: 'posted', replayed: boolean, owned: boolean, order: string, receipt: string}>}
+   * @throws {SatchelError} `sold_out` (`members.of` is `limit` or `giveaway`; nothing was paid), `order_pending` after `timeout`
    */
-  order(jws, { pickup, signal } = {}) {
-    return this.request('POST', '/v1/orders', { body: pickup === undefined ? { order: jws } : { order: jws, pickup }, signal });
+  order(jws, { pickup, ...options } = {}) {
+    return this.#decided('/v1/orders', pickup === undefined ? { order: jws } : { order: jws, pickup }, options);
   }
 
   /** @param {string} order @param {Key} key the one the order names in `cnf` @returns {Promise<{status: 'waiting'|'pending'|'posted', receipt?: string}>} */
@@ -165,8 +191,7 @@ export class SatchelClient {
    * @returns {Promise<object>} the record
    */
   async register(key, work, { title, mediaType, terms, payee }) {
-    const { pay_more, usd_micros, use } = terms;
-    const command = await this.#command(key, 'register', work, { title, media_type: mediaType, terms: { pay_more, usd_micros, use }, payee });
+    const command = await this.#command(key, 'register', work, { title, media_type: mediaType, terms: canonicalTerms(terms), payee });
     return this.request('POST', '/v1/works', { body: { command } });
   }
 
@@ -191,8 +216,7 @@ export class SatchelClient {
 
   /** @param {Key} key @param {{work: string, nonce: Uint8Array}} work @param {{version?: number, manifest: string, terms: import('./format.js').Terms}} details @returns {Promise<object>} the record */
   async publish(key, work, { version = 1, manifest, terms }) {
-    const { pay_more, usd_micros, use } = terms;
-    return this.request('POST', `/v1/works/${work.work}/publish`, { body: { command: await this.#command(key, 'publish', work, { version, manifest, terms: { pay_more, usd_micros, use } }) } });
+    return this.request('POST', `/v1/works/${work.work}/publish`, { body: { command: await this.#command(key, 'publish', work, { version, manifest, terms: canonicalTerms(terms) }) } });
   }
 
   // ------------------------------------------------------------ accounts
@@ -213,10 +237,81 @@ export class SatchelClient {
     return this.request('GET', `/v1/accounts/${account}/purchases${query}`, { key, signal });
   }
 
+  /**
+   * One page of the account's journal: newest first, or oldest first after a line.
+   * @param {string} account @param {Key} key with scope `read`
+   * @param {{after?: number, before?: number, signal?: AbortSignal}} [options] one of them: `next` of the page before
+   * @returns {Promise<{transfers: object[], next?: number}>}
+   */
+  transfers(account, key, { after, before, signal } = {}) {
+    const query = after === undefined ? (before === undefined ? '' : `?before=${before}`) : `?after=${after}`;
+    return this.request('GET', `/v1/accounts/${account}/transfers${query}`, { key, signal });
+  }
+
+  /**
+   * The whole journal, oldest first, whatever number of pages it has.
+   * @param {string} account @param {Key} key with scope `read`
+   * @param {{format?: 'json'|'csv', signal?: AbortSignal}} [options]
+   * @returns {Promise<object[]|string>} lines, or the text of a CSV file (RFC 4180) with one line of headings
+   */
+  async statement(account, key, { format = 'json', signal } = {}) {
+    const csv = format === 'csv';
+    const path = `/v1/accounts/${account}/transfers${csv ? '.csv' : ''}`;
+    const pages = [];
+    // A page that leads back to itself must not be read for ever.
+    for (let after = 0, next; after !== undefined; after = next) {
+      const { answer, text, data } = await this.#ask('GET', `${path}?after=${after}`, { key, signal, json: !csv });
+      if (csv) pages.push(pages.length === 0 ? text : withoutHeadings(text, pages[0]));
+      else pages.push(...data.transfers);
+      next = csv ? nextOf(answer.headers.get('link')) : data.next;
+      check(next === undefined || (Number.isSafeInteger(next) && next > after), 'statement: a page that does not go on');
+    }
+    return csv ? pages.join('') : pages;
+  }
+
+  /** Ends every delegation. @param {string} account @param {string} sign_out JWS of `makeSignOut` @returns {Promise<{account: string, epoch: number}>} */
+  signOut(account, sign_out) {
+    return this.request('POST', `/v1/accounts/${account}/sign-out`, { body: { sign_out } });
+  }
+
+  /**
+   * Signs a refund without sending it. The same purchase and `seq` are the same refund, whatever is signed anew.
+   * @param {{key: Key, account: string, purchase: string, seq?: number, msat: number, ledger: 'test'|'live'}} options `key` is delegated
+   *   with scope `spend` by the account that was paid; `purchase` is the handle the buyer reads in their wallet
+   * @returns {Promise<string>} JWS
+   */
+  makeRefund({ key, account, purchase, seq = 1, msat, ledger }) {
+    const iat = this.now();
+    return signJws(key, { typ: 'satchel-refund+jws', kid: key.jkt }, { aud: this.issuer, account, purchase, seq, msat, ledger, iat, exp: iat + COMMAND_LIFE });
+  }
+
+  /**
+   * Sends a refund until it is decided; sending it twice is safe.
+   * @param {string} jws @param {{signal?: AbortSignal, timeout?: number, onPending?: () => void}} [options]
+   * @returns {Promise<{status: 'posted', replayed: boolean, refund: string, msat: number, fee_returned_msat: number}>}
+   * @throws {SatchelError} `refund_exceeds` (`members.left_msat`), `refund_unfunded`, `refund_conflict`, `unknown_sale`
+   */
+  refund(jws, options = {}) {
+    return this.#decided('/v1/refunds', { refund: jws }, options);
+  }
+
   /** Only on test ledgers. @param {string} account @param {Key} key with scope `spend` @param {{id: string, msat: number}} funding `id` from `fundingId()`: a retry with it adds nothing @returns {Promise<{balance_msat: number, replayed: boolean}>} */
   testMoney(account, key, { id, msat }) {
     return this.request('POST', `/v1/accounts/${account}/test-money`, { body: { id, msat }, key });
   }
+}
+
+/** The cursor of `Link: <…?after=n>; rel="next"` (RFC 8288). @param {string|null} link @returns {number|undefined} */
+function nextOf(link) {
+  const address = /<([^>]*)>\s*;\s*rel="?next"?/.exec(link ?? '')?.[1];
+  const after = address && new URL(address, 'https://issuer.invalid').searchParams.get('after');
+  return after ? Number(after) : undefined;
+}
+
+/** A page of CSV without its line of headings, if it has the first page's. @param {string} page @param {string} first */
+function withoutHeadings(page, first) {
+  const headings = first.slice(0, first.indexOf('\n') + 1);
+  return headings !== '' && page.startsWith(headings) ? page.slice(headings.length) : page;
 }
 
 /** @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} rejects with `aborted` */

@@ -7,13 +7,16 @@ import { isWorkId, workId } from './ids.js';
 import { checkMembers } from './json.js';
 import { parseJws, signJws, verifyJws } from './jws.js';
 import { checkJwk } from './keys.js';
+import { checkTerms } from './terms.js';
+
+export { termsDigest } from './terms.js';
 
 /** @typedef {{size: number, read: (from: number, to: number) => Promise<Uint8Array>}} Source */
 /**
  * @typedef {{plain_len: number, window: number, start_ms: number, flags: number, leaf?: Uint8Array}} Segment one entry of
  *   the table (§2); `leaf`, the hash of its ciphertext, once it is packed
  */
-/** @typedef {{usd_micros: number, use: 'download'|'stream', pay_more: boolean}} Terms */
+/** @typedef {import('./terms.js').Terms} Terms a manifest has no counted copies: those are the shop's to say */
 
 export const MAGIC = utf8('SATCHEL1');
 export const MEDIA_TYPE = 'application/vnd.satchel';
@@ -229,21 +232,6 @@ export function checkManifest(manifest) {
   check(int(m.segments, 1, LIMITS.segments) && int(m.body_size, 0), 'manifest: segments or body_size');
   for (const name of ['table_digest', 'merkle_root', 'key_commitment']) b64uDecode(m[name], 32);
   if (m.preview_digest !== undefined) b64uDecode(m.preview_digest, 32);
-}
-
-/** @param {unknown} terms @throws {SatchelError} `malformed` */
-export function checkTerms(terms) {
-  checkMembers(terms, ['usd_micros', 'use', 'pay_more'], [], 'terms');
-  check(int(terms.usd_micros, 0), 'terms: usd_micros');
-  check(terms.use === 'download' || terms.use === 'stream', 'terms: use');
-  check(typeof terms.pay_more === 'boolean', 'terms: pay_more');
-}
-
-/** @param {Terms} terms @returns {Promise<string>} docs/API.md §2: SHA-256 of the members in JCS order */
-export async function termsDigest(terms) {
-  checkTerms(terms);
-  const { pay_more, usd_micros, use } = terms;
-  return b64uEncode(await sha256(utf8(JSON.stringify({ pay_more, usd_micros, use }))));
 }
 
 /** @param {string} jws @returns {Promise<string>} what the issuer's record calls `manifest_digest` */

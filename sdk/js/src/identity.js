@@ -41,11 +41,23 @@ export const newDeviceKey = () => generateKey();
  * The root key's leave for another key to act for the account.
  * @param {import('./keys.js').Key} root
  * @param {{issuer: string, key: import('./keys.js').Jwk, scope?: ('spend'|'read')[], maxOrderMsat?: number|null,
- *          epoch?: number, now?: number, exp?: number}} grant times in Unix seconds; a year unless told
+ *          maxTotalMsat?: number|null, epoch?: number, now?: number, exp?: number}} grant times in Unix seconds; a year unless told. `maxOrderMsat` caps one
+ *   order, `maxTotalMsat` all that the key signs; `epoch` is the account's, which `delegation_expired` tells (`members.epoch`)
  * @returns {Promise<string>} JWS for `POST /v1/accounts/{account}/delegations`
  */
-export function makeDelegation(root, { issuer, key, scope = ['spend', 'read'], maxOrderMsat = null, epoch = 0, now = Math.floor(Date.now() / 1000), exp = now + 31_536_000 }) {
+export function makeDelegation(root, { issuer, key, scope = ['spend', 'read'], maxOrderMsat = null, maxTotalMsat, epoch = 0, now = Math.floor(Date.now() / 1000), exp = now + 31_536_000 }) {
   return signJws(root, { typ: 'satchel-delegation+jws' }, {
-    aud: issuer, account: root.jkt, root: root.jwk, key, scope, max_order_msat: maxOrderMsat, epoch, iat: now, exp,
+    aud: issuer, account: root.jkt, root: root.jwk, key, scope, max_order_msat: maxOrderMsat,
+    ...(maxTotalMsat !== undefined && { max_total_msat: maxTotalMsat }), epoch, iat: now, exp,
   });
+}
+
+/**
+ * "Sign out everywhere": ends every delegation of the account, this device's too.
+ * @param {import('./keys.js').Key} root
+ * @param {{issuer: string, epoch: number, now?: number, exp?: number}} options `epoch` is one more than the account's
+ * @returns {Promise<string>} JWS for `POST /v1/accounts/{account}/sign-out`
+ */
+export function makeSignOut(root, { issuer, epoch, now = Math.floor(Date.now() / 1000), exp = now + 900 }) {
+  return signJws(root, { typ: 'satchel-signout+jws' }, { aud: issuer, account: root.jkt, root: root.jwk, epoch, iat: now, exp });
 }

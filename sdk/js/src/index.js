@@ -6,6 +6,7 @@ export * from './jws.js';
 export * from './keys.js';
 export * from './money.js';
 export * from './proof.js';
+export * from './terms.js';
 export * from './identity.js';
 export * from './client.js';
 export * as cobblestone from './cobblestone.js';

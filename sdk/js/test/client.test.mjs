@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SatchelClient } from '../src/client.js';
+import { makeSignOut } from '../src/identity.js';
 import { parseJws, verifyJws } from '../src/jws.js';
 import { generateKey } from '../src/keys.js';
 
@@ -75,6 +76,78 @@ test('problems become errors with their members', async () => {
   assert.deepEqual(failures[0].members, { balance_msat: 1, needed_msat: 2 });
   assert.equal(failures[0].next, 'n');
   assert.equal(failures[1].retryAfter, 7);
+});
+
+test('an order that is not decided is sent again, the very same, until it is', async () => {
+  const order = `ord_${'a'.repeat(32)}`;
+  const { api, sent } = client([202, { status: 'pending', order }], [202, { status: 'pending', order }], [200, { status: 'posted', replayed: true, owned: false, order, receipt: 'r' }]);
+  let pending = 0;
+  const answer = await api.order('jws', { pickup: false, onPending: () => (pending += 1) });
+  assert.equal(answer.receipt, 'r');
+  assert.equal(pending, 2);
+  assert.deepEqual(sent.map((one) => one.json), Array(3).fill({ order: 'jws', pickup: false }));
+  await assert.rejects(client([202, { status: 'pending', order }]).api.order('jws', { timeout: 1 }), { code: 'order_pending' });
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 20);
+  await assert.rejects(client(...Array(9).fill([202, { status: 'pending', order }])).api.order('jws', { signal: stop.signal }), { code: 'aborted' });
+});
+
+test('what is sold out says of what, and is not asked again', async () => {
+  const gone = { title: 'There are no more copies.', status: 409, code: 'sold_out', of: 'giveaway', next: 'n' };
+  const { api, sent } = client([409, gone]);
+  await assert.rejects(api.order('jws'), (error) => error.code === 'sold_out' && error.members.of === 'giveaway' && error.status === 409);
+  assert.equal(sent.length, 1);
+});
+
+test('terms that count copies are sent whole', async () => {
+  const key = await generateKey();
+  const { api, sent } = client([200, {}]);
+  await api.register(key, { work: `wrk_${'a'.repeat(52)}`, nonce: new Uint8Array(16) }, { title: 't', mediaType: 'm/m', terms: { use: 'download', usd_micros: 1, pay_more: false, limit: 9, giveaway: 3 }, payee: 'p' });
+  const { terms } = parseJws(sent[0].json.command, 'satchel-command+jws', ['kid']).payload;
+  assert.equal(JSON.stringify(terms), '{"giveaway":3,"limit":9,"pay_more":false,"usd_micros":1,"use":"download"}');
+});
+
+test('a refund is signed by the seller and sent until it is decided', async () => {
+  const key = await generateKey();
+  const done = { replayed: false, refund: `rfd_${'a'.repeat(32)}`, msat: 5, fee_returned_msat: 1 };
+  const { api, sent } = client([202, { status: 'pending', ...done }], [200, { status: 'posted', ...done }]);
+  const jws = await api.makeRefund({ key, account: 'acc', purchase: 'pur_x', seq: 2, msat: 5, ledger: 'test' });
+  const { header, payload } = parseJws(jws, 'satchel-refund+jws', ['kid']);
+  assert.equal(header.kid, key.jkt);
+  assert.deepEqual(payload, { aud: ISSUER, account: 'acc', purchase: 'pur_x', seq: 2, msat: 5, ledger: 'test', iat: 1000, exp: 1900 });
+  assert.equal((await api.refund(jws)).status, 'posted');
+  assert.deepEqual(sent.map((one) => [new URL(one.url).pathname, one.json]), Array(2).fill(['/v1/refunds', { refund: jws }]));
+});
+
+test('signing out sends what the root key signed', async () => {
+  const root = await generateKey();
+  const { api, sent } = client([200, { account: root.jkt, epoch: 3 }]);
+  const signed = await makeSignOut(root, { issuer: ISSUER, epoch: 3, now: 5 });
+  assert.deepEqual(await verifyJws(signed, root.jwk, 'satchel-signout+jws'), { aud: ISSUER, account: root.jkt, root: root.jwk, epoch: 3, iat: 5, exp: 905 });
+  assert.equal((await api.signOut(root.jkt, signed)).epoch, 3);
+  assert.equal(new URL(sent[0].url).pathname, `/v1/accounts/${root.jkt}/sign-out`);
+  assert.deepEqual(sent[0].json, { sign_out: signed });
+});
+
+test('a statement has every page once', async () => {
+  const key = await generateKey();
+  const line = (n) => ({ line: n, kind: 'purchase' });
+  const json = client([200, { transfers: [line(1), line(2)], next: 2 }], [200, { transfers: [line(3)] }]);
+  assert.deepEqual((await json.api.statement('acc', key)).map((one) => one.line), [1, 2, 3]);
+  assert.deepEqual(json.sent.map((one) => one.url.slice(one.url.indexOf('/v1'))), ['/v1/accounts/acc/transfers?after=0', '/v1/accounts/acc/transfers?after=2']);
+  const proof = parseJws(json.sent[1].headers.dpop, 'dpop+jwt', ['jwk']).payload;
+  assert.equal(proof.htu, `${ISSUER}/v1/accounts/acc/transfers`);
+
+  const link = { link: `<${ISSUER}/v1/accounts/acc/transfers.csv?after=1>; rel="next"`, 'content-type': 'text/csv' };
+  const csv = client([200, 'line,kind\r\n1,purchase\r\n', link], [200, 'line,kind\r\n2,sales\r\n']);
+  assert.equal(await csv.api.statement('acc', key, { format: 'csv' }), 'line,kind\r\n1,purchase\r\n2,sales\r\n');
+  assert.deepEqual(csv.sent.map((one) => one.url.slice(one.url.indexOf('?'))), ['?after=0', '?after=1']);
+  const round = client([200, { transfers: [line(1)], next: 1 }], [200, { transfers: [line(1)], next: 1 }]);
+  await assert.rejects(round.api.statement('acc', key), { code: 'malformed' });
+  const newest = client([200, { transfers: [] }], [200, { transfers: [] }]);
+  await newest.api.transfers('acc', key);
+  await newest.api.transfers('acc', key, { before: 7 });
+  assert.deepEqual(newest.sent.map((one) => one.url.slice(one.url.indexOf('/transfers'))), ['/transfers', '/transfers?before=7']);
 });
 
 test('polling waits through unknowns and ends with the receipt, a refusal or a signal', async () => {

@@ -101,4 +101,7 @@ test('recovery words make root and creator key; a delegation is signed by the ro
     aud: 'https://a.example', account: root.jkt, root: root.jwk, key: device.jwk, scope: ['spend', 'read'], max_order_msat: null, epoch: 0, iat: 5, exp: 31536005,
   });
   assert.equal(b64uDecode(root.jkt).length, 32);
+  const capped = await makeDelegation(root, { issuer: 'https://a.example', key: device.jwk, maxOrderMsat: 5, maxTotalMsat: 50, epoch: 2, now: 5 });
+  const { max_order_msat, max_total_msat, epoch } = parseJws(capped, 'satchel-delegation+jws').payload;
+  assert.deepEqual([max_order_msat, max_total_msat, epoch], [5, 50, 2]);
 });

@@ -169,7 +169,7 @@ pub(crate) fn open_to_all(headers: &mut Headers) -> worker::Result<()> {
     headers.set("access-control-allow-origin", "*")?;
     headers.set(
         "access-control-expose-headers",
-        "accept-ranges, content-length, content-range, etag, retry-after, www-authenticate",
+        "accept-ranges, content-length, content-range, etag, link, retry-after, www-authenticate",
     )?;
     headers.set("cross-origin-resource-policy", "cross-origin")
 }
