@@ -7,12 +7,18 @@ use std::{fs, path::Path};
 
 use satchel_json::{FromJson, from_slice};
 use satchel_wire::{
-    api::{QuoteOut, Record},
+    api::{
+        AccountOut, OrderOut, OrderPendingOut, PurchasesOut, QuoteOut, Record, RefundOut,
+        TransfersOut,
+    },
     command::{Command, Register},
     delegation::Delegation,
     error::Problem,
+    operator::Operator,
     order::Order,
     receipt::Receipt,
+    refund::Refund,
+    signout::SignOut,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -81,6 +87,35 @@ fn quotes_agree() {
 #[test]
 fn registrations_agree() {
     agree::<Command<Register>>("command_register");
+}
+
+#[test]
+fn order_answers_agree() {
+    agree::<OrderOut>("order_answer");
+    agree::<OrderPendingOut>("order_pending");
+}
+
+#[test]
+fn refunds_agree() {
+    agree::<Refund>("refund");
+    agree::<RefundOut>("refund_answer");
+}
+
+#[test]
+fn sign_outs_agree() {
+    agree::<SignOut>("sign_out");
+}
+
+#[test]
+fn accounts_and_their_lists_agree() {
+    agree::<AccountOut>("account");
+    agree::<PurchasesOut>("purchases");
+    agree::<TransfersOut>("transfers");
+}
+
+#[test]
+fn operators_commands_agree() {
+    agree::<Operator>("operator");
 }
 
 #[test]
