@@ -11,6 +11,7 @@ use satchel_domain::{
     terms::{Terms, Use},
 };
 use satchel_wire::{api::OrderStatus, jose::Jwk};
+use serde::Serialize;
 
 /// What the issuer says about a work.
 #[derive(Debug)]
@@ -84,10 +85,10 @@ satchel_json::read!(Quote {
 pub struct Ordered {
     /// Where it stands.
     pub status: OrderStatus,
-    /// Whether this very order was posted before.
-    pub replayed: bool,
+    /// Whether this very order was posted before; nothing of one that is not decided.
+    pub replayed: Option<bool>,
     /// Whether the work was owned already, so that nothing was paid.
-    pub owned: bool,
+    pub owned: Option<bool>,
     /// The receipt, once posted.
     pub receipt: Option<String>,
 }
@@ -122,6 +123,8 @@ pub struct Account {
     pub incoming_msat: Msat,
     /// The rate, if there is one.
     pub rate: Option<Rate>,
+    /// Delegations of earlier ones have ended; an older issuer has none.
+    pub epoch: Option<u64>,
 }
 satchel_json::read!(Account {
     ledger,
@@ -130,6 +133,7 @@ satchel_json::read!(Account {
     pending_msat,
     incoming_msat,
     rate,
+    epoch,
     ..
 });
 
@@ -157,6 +161,92 @@ pub struct Credited {
     pub balance_msat: Msat,
 }
 satchel_json::read!(Credited { balance_msat, .. });
+
+/// Some lines of the account's journal, oldest first.
+#[derive(Debug)]
+pub struct Transfers {
+    /// The lines.
+    pub transfers: Vec<Line>,
+    /// The cursor of the next page.
+    pub next: Option<u64>,
+}
+satchel_json::read!(Transfers {
+    transfers,
+    next,
+    ..
+});
+
+/// A line of the account's journal.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its number.
+    pub line: u64,
+    /// Unix seconds.
+    pub time: u64,
+    /// Why money moved.
+    pub kind: String,
+    /// What came in.
+    pub credit_msat: Msat,
+    /// What went out.
+    pub debit_msat: Msat,
+    /// The balance after it.
+    pub balance_msat: Msat,
+    /// How many transfers it stands for.
+    pub count: u64,
+    /// The order, of purchases and refunds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// The work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<String>,
+    /// Its title, or a correction's reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+satchel_json::read!(Line {
+    line,
+    time,
+    kind,
+    credit_msat,
+    debit_msat,
+    balance_msat,
+    count,
+    order,
+    work,
+    title,
+    ..
+});
+
+/// Every delegation before this epoch has ended.
+#[derive(Debug)]
+pub struct SignedOut {
+    /// The account's epoch now.
+    pub epoch: u64,
+}
+satchel_json::read!(SignedOut { epoch, .. });
+
+/// What became of a refund.
+#[derive(Debug)]
+pub struct Refunded {
+    /// `posted`, or `pending`.
+    pub status: OrderStatus,
+    /// Whether this very refund was posted before.
+    pub replayed: bool,
+    /// Its id.
+    pub refund: String,
+    /// How much went back to the buyer.
+    pub msat: Msat,
+    /// How much of the fee came back.
+    pub fee_returned_msat: Msat,
+}
+satchel_json::read!(Refunded {
+    status,
+    replayed,
+    refund,
+    msat,
+    fee_returned_msat,
+    ..
+});
 
 /// Something was done.
 #[derive(Debug)]

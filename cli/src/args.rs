@@ -8,7 +8,7 @@ use satchel_format::Origin;
 
 use crate::{
     fail::{Exit, Failure, Result},
-    info, keyfile, magnet, money, open, out, pack, preview, wallet_commands,
+    info, keyfile, magnet, money, open, out, pack, preview, statement, wallet_commands,
 };
 
 /// Files that carry their own price tag: look into them, check them, buy and open them, pack them.
@@ -87,6 +87,36 @@ enum WalletCommand {
         #[command(flatten)]
         wallet: WalletArgs,
     },
+    /// Show every movement of the account with the balance after it, oldest first.
+    Statement {
+        /// As CSV (RFC 4180), for a spreadsheet.
+        #[arg(long)]
+        csv: bool,
+        /// Where to write it; `-` is stdout.
+        #[arg(short, long, value_name = "FILE", default_value = "-")]
+        output: PathBuf,
+        #[command(flatten)]
+        wallet: WalletArgs,
+    },
+    /// End every permission to act for this account: other devices, sites, programs. Files and
+    /// browsers that hold its recovery words or this wallet file let themselves in again.
+    SignOutEverywhere(WalletArgs),
+    /// Give money back for something this account sold.
+    Refund {
+        /// The purchase, as its buyer reads it in their wallet: `pur_…`.
+        handle: String,
+        /// How much, in dollars at the present rate.
+        #[arg(value_name = "USD", value_parser = money::parse_usd, required_unless_present = "all")]
+        amount: Option<u64>,
+        /// All that is left of it, which ends the purchase.
+        #[arg(long, conflicts_with = "amount")]
+        all: bool,
+        /// Which refund of this purchase it is; the same number is never paid twice.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        seq: u32,
+        #[command(flatten)]
+        wallet: WalletArgs,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +185,33 @@ impl Cli {
             Command::Wallet(WalletCommand::TestMoney { usd, wallet: args }) => {
                 let (wallet, base) = (args.wallet.as_deref(), args.issuer_base.as_ref());
                 wallet_commands::test_money(wallet, base, usd, json)
+            }
+            Command::Wallet(WalletCommand::Statement {
+                csv,
+                output,
+                wallet: args,
+            }) => {
+                let (wallet, base) = (args.wallet.as_deref(), args.issuer_base.as_ref());
+                let kind = match (csv, json) {
+                    (true, _) => statement::Kind::Csv,
+                    (_, true) => statement::Kind::Json,
+                    _ => statement::Kind::Table,
+                };
+                statement::statement(wallet, base, kind, &output)
+            }
+            Command::Wallet(WalletCommand::SignOutEverywhere(args)) => {
+                let (wallet, base) = (args.wallet.as_deref(), args.issuer_base.as_ref());
+                wallet_commands::sign_out(wallet, base, json)
+            }
+            Command::Wallet(WalletCommand::Refund {
+                handle,
+                amount,
+                all: _,
+                seq,
+                wallet: args,
+            }) => {
+                let (wallet, base) = (args.wallet.as_deref(), args.issuer_base.as_ref());
+                wallet_commands::refund(wallet, base, (&handle, seq, amount), json)
             }
             Command::Pack(args) => pack::pack(&args, json),
             Command::Magnet(args) => magnet::magnet(&args, json),

@@ -9,6 +9,7 @@ use satchel_crypto::{
 };
 use satchel_domain::{
     id::{OrderId, WorkId},
+    money::Msat,
     terms::Use,
 };
 use satchel_format::{ContentKey, Satchel};
@@ -35,7 +36,7 @@ const POLLS: u32 = 20;
 const POLL_PAUSE: Duration = Duration::from_millis(500);
 /// Refusals that come after the look-up of known order ids (docs/API.md §4): the order was not
 /// accepted and never will be.
-const NOT_ACCEPTED: [&str; 11] = [
+const NOT_ACCEPTED: [&str; 12] = [
     "order_conflict",
     "delegation_expired",
     "scope_missing",
@@ -47,6 +48,7 @@ const NOT_ACCEPTED: [&str; 11] = [
     "cap_exceeded",
     "insufficient_balance",
     "not_published",
+    "sold_out",
 ];
 
 /// An order that was posted.
@@ -182,6 +184,12 @@ impl<'a> Buyer<'a> {
             Ok(sent) => self.with_key(order, sent.bought, !sent.owned),
             Err(failure) => {
                 self.settle(&order, &failure)?;
+                if failure.is("sold_out") {
+                    return Err(failure.next(
+                        "Somebody was faster. Nothing was paid. Run the same command again to see \
+                         whether there are copies at another price.",
+                    ));
+                }
                 if failure.exit == Exit::NoAnswer {
                     return Err(failure.next(
                         "It is not known whether the order arrived. Run the same command again: \
@@ -197,10 +205,13 @@ impl<'a> Buyer<'a> {
     fn check_quote(&self, quote: &Quote) -> Result<()> {
         let manifest = self.satchel.manifest();
         let digest = b64::encode(&satchel_crypto::sha256(quote.terms.canonical().as_bytes()));
+        // A copy of a giveaway.
+        let free =
+            quote.terms.giveaway.is_some() && quote.usd_micros == 0 && quote.msat == Msat::ZERO;
         let fits = quote.work.as_str() == manifest.work.as_str()
             && u64::from(quote.version) == manifest.version
             && quote.terms_digest.as_str() == digest
-            && quote.usd_micros == quote.terms.usd_micros
+            && (quote.usd_micros == quote.terms.usd_micros || free)
             && quote.terms.usage == Use::Download;
         if fits {
             Ok(())
@@ -228,7 +239,11 @@ impl<'a> Buyer<'a> {
         }
         if !self.consent.yes {
             let title = say::plain(&self.satchel.manifest().title);
-            let question = format!("Pay {price} to {} for “{title}”?", self.issuer.origin());
+            let origin = self.issuer.origin();
+            let question = match quote.usd_micros {
+                0 => format!("Get “{title}” from {origin}, free?"),
+                _ => format!("Pay {price} to {origin} for “{title}”?"),
+            };
             return match say::confirm(&question) {
                 Some(true) => Ok(()),
                 Some(false) => Err(Failure::new(Exit::Guarded, "not bought").code("not_confirmed")),
@@ -293,7 +308,8 @@ impl<'a> Buyer<'a> {
         let mut answer: Ordered = self
             .issuer
             .delegated(&mut self.wallet, |issuer, _| issuer.order(&order))?;
-        let (owned, replayed) = (answer.owned, answer.replayed);
+        // An order that waits to be decided is paid in this run, if it is paid.
+        let replayed = answer.replayed.unwrap_or(false);
         for _ in 0..POLLS {
             if answer.status == OrderStatus::Posted {
                 break;
@@ -311,6 +327,7 @@ impl<'a> Buyer<'a> {
                     .next("Run the same command again in a while: it is never paid twice."),
             );
         };
+        let owned = answer.owned.unwrap_or(false);
         self.check_receipt(&receipt, &bought, owned)?;
         bought.receipt = Some(receipt);
         self.wallet.keep(id.clone(), bought.clone())?;
@@ -361,8 +378,9 @@ impl<'a> Buyer<'a> {
         if settled {
             self.wallet.forget(order)?;
         }
-        // These two say "too late", and nothing else was wrong: a new order may do.
-        Ok(failure.is("order_expired") || failure.is("quote_expired"))
+        // These say "too late", and nothing else was wrong: a new order may do.
+        let late = ["order_expired", "quote_expired", "sold_out"];
+        Ok(late.iter().any(|code| failure.is(code)))
     }
 
     fn with_key(&self, order: OrderId, bought: Bought, paid: bool) -> Result<Got> {

@@ -40,6 +40,8 @@ pub struct Failure {
     pub code: Option<String>,
     /// What to do next.
     pub next: Option<String>,
+    /// A number the issuer gave with its code: the account's epoch, or what is left to refund.
+    pub number: Option<u64>,
 }
 
 impl Failure {
@@ -50,6 +52,7 @@ impl Failure {
             what: what.into(),
             code: None,
             next: None,
+            number: None,
         }
     }
 

@@ -43,8 +43,10 @@ const MAX_PAUSE_S: u64 = 10;
 pub struct Call {
     /// `GET` or `POST`.
     pub method: &'static str,
-    /// Path from the root, without query.
+    /// Path from the root, without query: what proofs are for.
     pub path: String,
+    /// The query with its question mark, if any.
+    pub query: String,
     /// The body, if any.
     pub body: Option<Value>,
 }
@@ -55,8 +57,16 @@ impl Call {
         Self {
             method: "GET",
             path: path.into(),
+            query: String::new(),
             body: None,
         }
+    }
+
+    /// With `?name=value`; neither needs escaping.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: u64) -> Self {
+        self.query = format!("?{name}={value}");
+        self
     }
 
     /// A `POST` of JSON.
@@ -64,6 +74,7 @@ impl Call {
         Self {
             method: "POST",
             path: path.into(),
+            query: String::new(),
             body: Some(body),
         }
     }
@@ -115,14 +126,31 @@ impl Http {
         call: &Call,
         headers: impl Fn() -> Result<Headers>,
     ) -> Result<T> {
+        let (body, _) = self.bytes_with(call, headers)?;
+        satchel_json::from_slice(&body).map_err(|_| undocumented())
+    }
+
+    /// As [`Http::call_with`], for an answer that is plain text: with the address of the page that
+    /// follows, if the answer names one (RFC 8288).
+    pub fn text_with(
+        &self,
+        call: &Call,
+        headers: impl Fn() -> Result<Headers>,
+    ) -> Result<(String, Option<String>)> {
+        let (body, link) = self.bytes_with(call, headers)?;
+        let text = String::from_utf8(body).map_err(|_| undocumented())?;
+        Ok((text, link.as_deref().and_then(next_of)))
+    }
+
+    fn bytes_with(
+        &self,
+        call: &Call,
+        headers: impl Fn() -> Result<Headers>,
+    ) -> Result<(Vec<u8>, Option<String>)> {
         let mut pauses = PAUSES.iter();
         loop {
             let (failure, wanted) = match self.attempt(call, headers()?)? {
-                Attempt::Answer(body) => {
-                    return satchel_json::from_slice(&body).map_err(|_| {
-                        Failure::new(Exit::Refused, "the issuer's answer is not as documented")
-                    });
-                }
+                Attempt::Answer(body, link) => return Ok((body, link)),
                 Attempt::Refused(failure) => return Err(failure),
                 Attempt::TryAgain(failure, wanted) => (failure, wanted),
             };
@@ -136,7 +164,7 @@ impl Http {
     fn attempt(&self, call: &Call, headers: Headers) -> Result<Attempt> {
         let mut request = Request::builder()
             .method(call.method)
-            .uri(format!("{}{}", self.base, call.path));
+            .uri(format!("{}{}{}", self.base, call.path, call.query));
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -170,7 +198,7 @@ impl Http {
 }
 
 enum Attempt {
-    Answer(Vec<u8>),
+    Answer(Vec<u8>, Option<String>),
     Refused(Failure),
     TryAgain(Failure, Option<Duration>),
 }
@@ -182,19 +210,37 @@ struct Problem {
     title: String,
     detail: Option<String>,
     next: Option<String>,
+    /// Of `delegation_expired`: the account's epoch now.
+    epoch: Option<u64>,
+    /// Of `refund_exceeds`: what is left to refund.
+    left_msat: Option<u64>,
 }
 satchel_json::read!(Problem {
     code,
     title,
     detail,
     next,
+    epoch,
+    left_msat,
     ..
 });
+
+fn undocumented() -> Failure {
+    Failure::new(Exit::Refused, "the issuer's answer is not as documented")
+}
+
+/// The address in `<ADDRESS>; rel="next"`.
+fn next_of(link: &str) -> Option<String> {
+    let (address, rest) = link.strip_prefix('<')?.split_once('>')?;
+    rest.contains("rel=\"next\"").then(|| address.to_owned())
+}
 
 fn judge(answer: &Response<Body>, body: Vec<u8>) -> Attempt {
     let status = answer.status().as_u16();
     if (200..300).contains(&status) {
-        return Attempt::Answer(body);
+        let link = answer.headers().get("Link");
+        let link = link.and_then(|value| value.to_str().ok());
+        return Attempt::Answer(body, link.map(ToOwned::to_owned));
     }
     let again = status >= 500 || status == 429;
     let exit = if again { Exit::NoAnswer } else { Exit::Refused };
@@ -205,7 +251,8 @@ fn judge(answer: &Response<Body>, body: Vec<u8>) -> Attempt {
                 .map(|detail| format!(" {detail}."))
                 .unwrap_or_default();
             let what = format!("the issuer says: {}{detail}", problem.title);
-            let failure = Failure::new(exit, say::plain(&what)).code(problem.code);
+            let mut failure = Failure::new(exit, say::plain(&what)).code(problem.code);
+            failure.number = problem.epoch.or(problem.left_msat);
             problem.next.into_iter().fold(failure, Failure::next)
         }
         Err(_) => Failure::new(exit, format!("the issuer answered with status {status}"))

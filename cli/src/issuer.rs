@@ -1,18 +1,23 @@
 //! The issuer's public API (docs/API.md §3), as much of it as this program uses.
 
 use satchel_crypto::{Key32, b64, ed25519::SigningKey};
-use satchel_domain::{id::FundingId, money::Msat};
+use satchel_domain::{id::FundingId, ledger::LedgerId, money::Msat};
 use satchel_format::{ContentKey, Origin, WorkId};
+use satchel_json::FromJson;
 use satchel_wire::{
     delegation::{self, Delegation, Scope},
     jose::{self, Jwk},
     proof,
     receipt::Jwks,
+    refund::{self, Refund},
+    signout::{self, SignOut},
 };
 use serde_json::json;
 
 use crate::{
-    answers::{Account, Credited, Done, Key, Ordered, Quote, Record},
+    answers::{
+        Account, Credited, Done, Key, Ordered, Quote, Record, Refunded, SignedOut, Transfers,
+    },
     clock,
     fail::{Exit, Failure, Result},
     http::{Call, Headers, Http},
@@ -23,6 +28,8 @@ use crate::{
 const DELEGATION_LIFE_S: u64 = 90 * 86_400;
 /// A delegation that ends sooner than this is renewed first.
 const DELEGATION_SPARE_S: u64 = 600;
+/// How long a signed refund or sign-out may still be carried out, seconds.
+const COMMAND_LIFE_S: u64 = 300;
 
 /// One issuer.
 #[derive(Debug)]
@@ -112,8 +119,79 @@ impl Issuer {
             .call_with(&call, || self.proof(wallet.device(), &call, None))
     }
 
+    /// Lines of the account's journal after one, oldest first.
+    pub fn transfers(&self, wallet: &Wallet, after: u64) -> Result<Transfers> {
+        let path = format!("/v1/accounts/{}/transfers", wallet.account()?);
+        let call = Call::get(path).query("after", after);
+        self.http
+            .call_with(&call, || self.proof(wallet.device(), &call, None))
+    }
+
+    /// The same as the text of a CSV file, with the cursor of the page that follows.
+    pub fn transfers_csv(&self, wallet: &Wallet, after: u64) -> Result<(String, Option<u64>)> {
+        let path = format!("/v1/accounts/{}/transfers.csv", wallet.account()?);
+        let call = Call::get(path).query("after", after);
+        let (text, next) = self
+            .http
+            .text_with(&call, || self.proof(wallet.device(), &call, None))?;
+        let cursor = next.map(|address| {
+            let (_, cursor) = address.split_once("after=")?;
+            cursor.split('&').next()?.parse().ok()
+        });
+        match cursor {
+            Some(None) => Err(undocumented()),
+            known => Ok((text, known.flatten())),
+        }
+    }
+
+    /// Ends every delegation of the account: the root key says that this is its epoch now.
+    pub fn sign_out(&self, wallet: &Wallet, epoch: u64) -> Result<SignedOut> {
+        let now = clock::now_s();
+        let account = wallet.account()?;
+        let claims = SignOut {
+            aud: self.origin.to_string(),
+            account: account.clone(),
+            root: Jwk::of(&wallet.root().public()),
+            epoch,
+            iat: now,
+            exp: now.saturating_add(COMMAND_LIFE_S),
+        };
+        let signed = jose::sign(wallet.root(), signout::TYP, None, None, &claims)
+            .map_err(|_| signing_failed())?;
+        let path = format!("/v1/accounts/{account}/sign-out");
+        self.http
+            .call(&Call::post(path, json!({"sign_out": signed})))
+    }
+
+    /// Pays money back for a purchase. The same number of the same purchase is the same refund,
+    /// however often it is sent.
+    pub fn refund(&self, wallet: &Wallet, asked: &Asked<'_>) -> Result<Refunded> {
+        let now = clock::now_s();
+        let claims = Refund {
+            aud: self.origin.to_string(),
+            account: wallet.account()?,
+            purchase: asked.purchase.to_owned(),
+            seq: asked.seq,
+            msat: asked.msat,
+            ledger: asked.ledger,
+            iat: now,
+            exp: now.saturating_add(COMMAND_LIFE_S),
+        };
+        let kid = wallet.device_jkt()?;
+        let signed = jose::sign(
+            wallet.device(),
+            refund::TYP,
+            Some(kid.as_str()),
+            None,
+            &claims,
+        )
+        .map_err(|_| signing_failed())?;
+        self.http
+            .call(&Call::post("/v1/refunds", json!({"refund": signed})))
+    }
+
     /// Sends an operator's signed command.
-    pub fn operator(&self, command: &str) -> Result<Done> {
+    pub fn operator<T: FromJson>(&self, command: &str) -> Result<T> {
         self.http
             .call(&Call::post("/v1/operator", json!({"command": command})))
     }
@@ -139,7 +217,20 @@ impl Issuer {
         }
     }
 
+    /// Makes the device key known. An account that has signed out everywhere is in a later epoch,
+    /// which the refusal tells.
     fn delegate(&self, wallet: &mut Wallet) -> Result<()> {
+        match self.delegate_in(wallet, 0) {
+            Err(Failure {
+                number: Some(epoch),
+                code: Some(code),
+                ..
+            }) if code == "delegation_expired" => self.delegate_in(wallet, epoch),
+            answer => answer,
+        }
+    }
+
+    fn delegate_in(&self, wallet: &mut Wallet, epoch: u64) -> Result<()> {
         let now = clock::now_s();
         let until = now.saturating_add(DELEGATION_LIFE_S);
         let account = wallet.account()?;
@@ -150,7 +241,8 @@ impl Issuer {
             key: Jwk::of(&wallet.device().public()),
             scope: vec![Scope::Spend, Scope::Read],
             max_order_msat: None,
-            epoch: 0,
+            max_total_msat: None,
+            epoch,
             iat: now,
             exp: until,
         };
@@ -163,11 +255,28 @@ impl Issuer {
     }
 }
 
+/// A refund to be made.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The purchase's handle.
+    pub purchase: &'a str,
+    /// Which refund of it.
+    pub seq: u32,
+    /// How much.
+    pub msat: Msat,
+    /// Which money.
+    pub ledger: LedgerId,
+}
+
 /// Whether the issuer does not know the device key (any more), so that saying it again may help.
 fn forgotten(failure: &Failure) -> bool {
     ["wrong_key", "delegation_expired", "scope_missing"]
         .iter()
         .any(|code| failure.is(code))
+}
+
+fn undocumented() -> Failure {
+    Failure::new(Exit::Refused, "the issuer's answer is not as documented")
 }
 
 /// Signing is arithmetic on memory; that it can fail is a matter of types only.

@@ -20,6 +20,8 @@
 
 pub mod answers;
 pub mod args;
+pub mod audit;
+mod audit_walk;
 pub mod buy;
 pub mod clock;
 pub mod fail;
@@ -37,6 +39,7 @@ pub mod out;
 pub mod pack;
 pub mod preview;
 pub mod say;
+pub mod statement;
 pub mod stream;
 pub mod wallet;
 pub mod wallet_commands;

@@ -3,26 +3,32 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use satchel_domain::id::WorkId;
+use satchel_crypto::{b32, ed25519::SigningKey};
+use satchel_domain::{
+    id::{CorrectionId, WorkId},
+    money::Msat,
+};
 use satchel_format::Origin;
+use satchel_json::FromJson;
 use satchel_wire::{
     jose,
-    operator::{self, OnWork, Operator, SetRate},
+    operator::{self, Correct, OnWork, Operator, SetRate},
 };
 use serde_json::json;
 
 use crate::{
+    answers::Done,
     args::origin,
-    clock,
+    audit_walk, clock,
     fail::Result,
     issuer::{Issuer, signing_failed},
     keyfile, money, say,
 };
 
 /// How long a signed command may still be carried out, seconds.
-const LIFE_S: u64 = 300;
+pub(crate) const LIFE_S: u64 = 300;
 
-/// Commands of an issuer's operator: exchange rate, takedown, reinstatement.
+/// Commands of an issuer's operator: exchange rate, takedown, reinstatement, corrections, audits.
 #[derive(Debug, Parser)]
 #[command(name = "satchel-ops", version, max_term_width = 100)]
 pub struct Cli {
@@ -71,16 +77,77 @@ enum Command {
         #[arg(value_parser = work)]
         work: WorkId,
     },
+    /// Move money that was booked wrongly, by a new transfer that both statements show.
+    Correct {
+        /// The account that gives.
+        #[arg(long, value_name = "ACCOUNT")]
+        from: String,
+        /// The account that gets.
+        #[arg(long, value_name = "ACCOUNT")]
+        to: String,
+        /// How much, in millisatoshi.
+        #[arg(long, value_name = "N", value_parser = msat)]
+        msat: Msat,
+        /// Why, for both statements.
+        #[arg(long)]
+        reason: String,
+        /// The id of an earlier attempt, to send it again; a new one if not given.
+        #[arg(long, value_name = "cor_…", value_parser = correction)]
+        id: Option<CorrectionId>,
+    },
+    /// Read every account and inbox, and check that no money was lost or made. The ledger may be in
+    /// use. Exit code 1 if something is wrong.
+    Audit {
+        /// Check what was debited until so many seconds ago.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        age: u64,
+    },
+}
+
+fn msat(text: &str) -> std::result::Result<Msat, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number
+        .and_then(|number| Msat::new(number).ok())
+        .ok_or_else(|| format!("{text:?} is no amount of millisatoshi"))
+}
+
+fn correction(text: &str) -> std::result::Result<CorrectionId, String> {
+    CorrectionId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Whoever signs, and where it is sent.
+#[derive(Debug)]
+pub(crate) struct Signer {
+    key: SigningKey,
+    /// The issuer.
+    pub(crate) issuer: Issuer,
+}
+
+impl Signer {
+    /// Signs a command and sends it.
+    pub(crate) fn send<T: FromJson>(&self, command: &Operator) -> Result<T> {
+        let signed = jose::sign(&self.key, operator::TYP, None, None, command)
+            .map_err(|_| signing_failed())?;
+        self.issuer.operator(&signed)
+    }
 }
 
 fn work(text: &str) -> std::result::Result<WorkId, String> {
     WorkId::parse(text).map_err(|error| error.to_string())
 }
 
+fn new_correction() -> Result<CorrectionId> {
+    let id = b32::encode(&clock::random::<20>()?);
+    CorrectionId::parse(&format!("{}{id}", CorrectionId::PREFIX)).map_err(|_| signing_failed())
+}
+
 impl Cli {
     /// Signs the command and sends it.
     pub fn run(self) -> Result<()> {
-        let key = keyfile::read(&self.key)?;
+        let signer = Signer {
+            key: keyfile::read(&self.key)?,
+            issuer: Issuer::new(&self.issuer, self.issuer_base.as_ref())?,
+        };
         let aud = self.issuer.to_string();
         let iat = clock::now_s();
         let exp = iat.saturating_add(LIFE_S);
@@ -123,10 +190,32 @@ impl Cli {
                 };
                 (Operator::Reinstate(on), said)
             }
+            Command::Correct {
+                from,
+                to,
+                msat,
+                reason,
+                id,
+            } => {
+                let id = id.map_or_else(new_correction, Ok)?;
+                // Should the answer be lost, this is what it can be sent again with.
+                say::note(&format!("correction {id}"));
+                let said = format!("corrected: {} msat from {from} to {to}", msat.get());
+                let command = Operator::Correct(Correct {
+                    aud,
+                    id,
+                    from,
+                    to,
+                    msat,
+                    reason,
+                    iat,
+                    exp,
+                });
+                (command, said)
+            }
+            Command::Audit { age } => return audit_walk::audit(&signer, age, self.json),
         };
-        let signed =
-            jose::sign(&key, operator::TYP, None, None, &command).map_err(|_| signing_failed())?;
-        Issuer::new(&self.issuer, self.issuer_base.as_ref())?.operator(&signed)?;
+        let Done {} = signer.send(&command)?;
         say::line(&if self.json {
             json!({"done": true}).to_string()
         } else {

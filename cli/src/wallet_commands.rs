@@ -1,21 +1,22 @@
 //! `satchel wallet`: make one, look into it, fill it with test money.
 
-use std::path::Path;
+use std::{path::Path, thread, time::Duration};
 
 use satchel_crypto::b32;
 use satchel_domain::{
     id::FundingId,
     ledger::LedgerId,
-    money::{Msat, Rate},
+    money::{MAX_MSAT, Msat, Rate},
 };
 use satchel_format::Origin;
+use satchel_wire::api::OrderStatus;
 use serde_json::json;
 
 use crate::{
     answers::{self, Account},
     clock,
     fail::{Exit, Failure, Result},
-    issuer::{Issuer, signing_failed},
+    issuer::{Asked, Issuer, signing_failed},
     money, say,
     wallet::Wallet,
 };
@@ -113,6 +114,106 @@ pub fn test_money(
     say::line(&format!(
         "balance   {}, TEST MONEY",
         money::bits(credited.balance_msat)
+    ))
+}
+
+/// Ends every delegation; this file's device is let in again when it is next used.
+pub fn sign_out(path: Option<&Path>, base: Option<&Origin>, json: bool) -> Result<()> {
+    let mut wallet = Wallet::open(path)?;
+    let issuer = Issuer::new(&wallet.issuer().clone(), base)?;
+    let account = issuer.delegated(&mut wallet, Issuer::account)?;
+    let next = account.epoch.unwrap_or(0).saturating_add(1);
+    let epoch = issuer.sign_out(&wallet, next)?.epoch;
+    wallet.set_delegated(issuer.origin(), 0)?;
+    if json {
+        let account = wallet.account()?;
+        return say::line(&json!({"account": account, "epoch": epoch}).to_string());
+    }
+    say::line("signed out everywhere: no other device, site or program may act for this account")?;
+    say::note(
+        "Whoever holds this wallet file lets themselves in again. If it was stolen, make a new \
+         wallet and move there.",
+    );
+    Ok(())
+}
+
+/// How often an undecided refund is asked about, and how long apart.
+const POLLS: u32 = 20;
+const POLL_PAUSE: Duration = Duration::from_millis(500);
+
+/// Pays back `amount` millionths of a dollar for a purchase, or all that is left of it.
+pub fn refund(
+    path: Option<&Path>,
+    base: Option<&Origin>,
+    (purchase, seq, amount): (&str, u32, Option<u64>),
+    json: bool,
+) -> Result<()> {
+    let mut wallet = Wallet::open(path)?;
+    let issuer = Issuer::new(&wallet.issuer().clone(), base)?;
+    let account = issuer.delegated(&mut wallet, Issuer::account)?;
+    let ledger = account.ledger;
+    let mut pay = |msat| {
+        let asked = Asked {
+            purchase,
+            seq,
+            msat,
+            ledger,
+        };
+        issuer.delegated(&mut wallet, |issuer, wallet| issuer.refund(wallet, &asked))
+    };
+    let msat = match amount {
+        Some(usd_micros) => {
+            let rate = account.rate.ok_or_else(|| {
+                Failure::new(Exit::NoAnswer, "the issuer has no exchange rate now")
+                    .code("rate_stale")
+            })?;
+            convert(rate, usd_micros)?
+        }
+        // What is left is the ledger's to say: it refuses more than anything can have cost, and tells.
+        None => match pay(Msat::new(MAX_MSAT).unwrap_or_default()) {
+            Err(failure) if failure.is("refund_exceeds") => {
+                let left = failure.number.and_then(|left| Msat::new(left).ok());
+                match left.filter(|left| *left != Msat::ZERO) {
+                    Some(left) => left,
+                    None => return Err(failure),
+                }
+            }
+            Err(failure) => return Err(failure),
+            Ok(done) => done.msat,
+        },
+    };
+    let mut done = pay(msat)?;
+    for _ in 0..POLLS {
+        if done.status == OrderStatus::Posted {
+            break;
+        }
+        thread::sleep(POLL_PAUSE);
+        // Sending it again is asking.
+        done = pay(msat)?;
+    }
+    if done.status != OrderStatus::Posted {
+        return Err(
+            Failure::new(Exit::NoAnswer, "the issuer has not decided this refund yet")
+                .next("Run the same command again in a while: it is never paid twice."),
+        );
+    }
+    if json {
+        let json = json!({
+            "refund": done.refund, "replayed": done.replayed, "msat": done.msat,
+            "fee_returned_msat": done.fee_returned_msat,
+        });
+        return say::line(&json.to_string());
+    }
+    let (bits, mark) = (money::bits(done.msat), money::mark(ledger));
+    let again = if done.replayed {
+        ", made before: nothing moved again"
+    } else {
+        ""
+    };
+    say::line(&format!("refunded  {bits}{mark}{again}"))?;
+    say::line(&format!(
+        "fee back  {}{mark}",
+        money::bits(done.fee_returned_msat)
     ))
 }
 

@@ -8,7 +8,7 @@ use crate::{mock::Mock, support::*};
 const SONG: &[u8] = b"a song worth half a dollar";
 
 /// An issuer that sells `song.satchel`, and a wallet with five dollars of test money.
-fn shop() -> (Mock, Folder) {
+pub(crate) fn shop() -> (Mock, Folder) {
     let (mock, folder) = (Mock::start(), Folder::new());
     folder.write("song.mp3", SONG);
     folder.satchel(&["key", "creator.key"]).ok();
@@ -56,7 +56,7 @@ fn shop() -> (Mock, Folder) {
     (mock, folder)
 }
 
-const OPEN: [&str; 7] = [
+pub(crate) const OPEN: [&str; 7] = [
     "open",
     "song.satchel",
     "-o",
@@ -66,11 +66,11 @@ const OPEN: [&str; 7] = [
     "--yes",
 ];
 
-fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn with<'a>(args: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [args, more].concat()
 }
 
-fn wallet(folder: &Folder) -> Value {
+pub(crate) fn wallet(folder: &Folder) -> Value {
     serde_json::from_slice(&folder.read("wallet")).unwrap()
 }
 

@@ -13,6 +13,7 @@ mod buy;
 mod damaged;
 mod local;
 mod mock;
+mod money;
 mod ops;
 mod preview;
 mod sdk;

@@ -21,11 +21,12 @@ use satchel_domain::{
     terms::{Terms, Use},
 };
 use satchel_wire::{
-    ErrorCode, delegation, operator,
+    ApiError, ErrorCode, delegation, operator,
     order::{self, Cnf, Order},
     proof,
     quote::QuotedRate,
     receipt::{Jwks, PublishedKey, Receipt},
+    refund, signout,
 };
 use serde_json::{Value, json};
 
@@ -55,6 +56,20 @@ pub(crate) struct State {
     pub(crate) forge_receipts: bool,
     pub(crate) operator: Option<SigningKey>,
     pub(crate) commands: Vec<Value>,
+    /// Leave the next so many orders and refunds undecided.
+    pub(crate) pending: u32,
+    /// The next copy is free.
+    pub(crate) giveaway: bool,
+    /// Delegations of another one are refused.
+    pub(crate) epoch: u64,
+    /// The journal, two lines a page.
+    pub(crate) lines: Vec<Value>,
+    /// What is left to refund.
+    pub(crate) left: u64,
+    /// Claims of refunds that were posted.
+    pub(crate) refunds: Vec<Value>,
+    /// Answers to an audit, by account or inbox.
+    pub(crate) books: HashMap<String, Value>,
 }
 
 pub(crate) struct Mock {
@@ -64,6 +79,7 @@ pub(crate) struct Mock {
 
 enum Answer {
     Json(u16, Value),
+    Csv(String, Option<String>),
     HangUp,
 }
 
@@ -86,6 +102,13 @@ impl Mock {
             forge_receipts: false,
             operator: None,
             commands: Vec::new(),
+            pending: 0,
+            giveaway: false,
+            epoch: 0,
+            lines: Vec::new(),
+            left: 0,
+            refunds: Vec::new(),
+            books: HashMap::new(),
         }));
         let shared = Arc::clone(&state);
         thread::spawn(move || {
@@ -140,21 +163,27 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
     let mut state = state.lock().unwrap();
     state.log.push(format!("{method} {path}"));
     let answer = state.answer(&method, &path, &headers, &body);
-    let Answer::Json(status, json) = answer else {
-        return;
+    let (status, body, link) = match answer {
+        Answer::Json(status, json) => (status, json.to_string(), None),
+        Answer::Csv(text, link) => (200, text, link),
+        Answer::HangUp => return,
     };
-    let json = json.to_string();
+    let link = link.map_or(String::new(), |link| format!("link: {link}\r\n"));
     let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        json.len()
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{link}connection: close\r\n\r\n",
+        body.len()
     );
     let mut stream = stream;
-    drop(stream.write_all(format!("{head}{json}").as_bytes()));
+    drop(stream.write_all(format!("{head}{body}").as_bytes()));
 }
 
 fn problem(code: ErrorCode) -> Answer {
-    let problem = satchel_wire::ApiError::from(code).problem();
-    Answer::Json(code.status(), serde_json::to_value(problem).unwrap())
+    refusal(&code.into())
+}
+
+fn refusal(error: &ApiError) -> Answer {
+    let problem = serde_json::to_value(error.problem()).unwrap();
+    Answer::Json(error.code.status(), problem)
 }
 
 fn now_s() -> u64 {
@@ -176,6 +205,7 @@ impl State {
         body: &Value,
     ) -> Answer {
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let proven = |token: Option<&str>| {
             let url = format!("{}{path}", self.origin);
             let expected = proof::Expected {
@@ -231,9 +261,20 @@ impl State {
                     now_s(),
                 ))
                 .unwrap();
-                self.commands
-                    .push(serde_json::to_value(command.unwrap()).unwrap());
-                Answer::Json(200, json!({"done": true}))
+                let command = serde_json::to_value(command.unwrap()).unwrap();
+                let answer = self.book(&command);
+                self.commands.push(command);
+                Answer::Json(200, answer)
+            }
+            ("POST", "/v1/refunds") => self.refund(&text("refund")),
+            ("POST", path) if path.ends_with("/sign-out") => {
+                let sent = text("sign_out");
+                let signed = signout::verify(&Software, &sent, &self.origin, now_s());
+                let signed = at_once(signed).unwrap().unwrap();
+                assert_eq!(signed.epoch, self.epoch + 1);
+                self.epoch = signed.epoch;
+                self.delegated.clear();
+                Answer::Json(200, json!({"account": signed.account, "epoch": self.epoch}))
             }
             ("POST", path) if path.ends_with("/delegations") => {
                 let known = at_once(delegation::verify(
@@ -245,6 +286,10 @@ impl State {
                 .unwrap()
                 .unwrap();
                 assert!(path.contains(known.account.as_str()));
+                if known.epoch != self.epoch {
+                    let error = ApiError::from(ErrorCode::DelegationExpired);
+                    return refusal(&error.with("epoch", self.epoch));
+                }
                 self.delegated.insert(known.key.key().unwrap().jkt());
                 Answer::Json(
                     200,
@@ -256,13 +301,72 @@ impl State {
                 if !self.delegated.contains(key.as_str()) {
                     return problem(ErrorCode::WrongKey);
                 }
-                self.account(path, body)
+                self.account(path, query, body)
             }
             _ => problem(ErrorCode::NotFound),
         }
     }
 
-    fn account(&mut self, path: &str, body: &Value) -> Answer {
+    fn refund(&mut self, token: &str) -> Answer {
+        let claims = refund::read(token).expect("a refund").claims;
+        claims.check_shape(&self.origin, now_s()).unwrap();
+        let msat = claims.msat.get();
+        if msat > self.left {
+            let error = ApiError::from(ErrorCode::RefundExceeds);
+            return refusal(&error.with("left_msat", self.left));
+        }
+        let pending = self.pending > 0;
+        self.pending = self.pending.saturating_sub(1);
+        if !pending {
+            self.left -= msat;
+            self.refunds.push(serde_json::to_value(&claims).unwrap());
+        }
+        let answer = json!({
+            "status": if pending { "pending" } else { "posted" }, "replayed": false,
+            "refund": format!("rfd_{}", "a".repeat(32)), "msat": msat, "fee_returned_msat": msat / 20,
+        });
+        Answer::Json(if pending { 202 } else { 200 }, answer)
+    }
+
+    /// What is read for an audit; all accounts are in one shard of the directory.
+    fn book(&self, command: &Value) -> Value {
+        let of = |name: &str| self.books[command[name].as_str().unwrap()].clone();
+        match command["cmd"].as_str().unwrap() {
+            "audit_directory" => {
+                let mut accounts: Vec<&String> = self.books.keys().collect();
+                accounts.retain(|name| !name.contains('/') && command["shard"] == 7);
+                accounts.sort();
+                json!({"accounts": accounts, "more": false})
+            }
+            "audit_account" => of("account"),
+            "audit_inbox" => of("inbox"),
+            _ => json!({"done": true}),
+        }
+    }
+
+    /// Two lines of the journal, and where to go on.
+    fn lines(&self, query: &str) -> (Vec<Value>, Option<usize>) {
+        let after: usize = query.strip_prefix("after=").unwrap().parse().unwrap();
+        let page = self.lines.iter().skip(after).take(2).cloned().collect();
+        (page, (self.lines.len() > after + 2).then_some(after + 2))
+    }
+
+    fn account(&mut self, path: &str, query: &str, body: &Value) -> Answer {
+        if path.ends_with("/transfers") {
+            let (lines, next) = self.lines(query);
+            let page = next.map_or_else(
+                || json!({"transfers": lines}),
+                |next| json!({"transfers": lines, "next": next}),
+            );
+            return Answer::Json(200, page);
+        }
+        if path.ends_with("/transfers.csv") {
+            let (lines, next) = self.lines(query);
+            let rows = lines.iter().map(|line| format!("{}\r\n", line["line"]));
+            let link =
+                next.map(|next| format!("<{}{path}?after={next}>; rel=\"next\"", self.origin));
+            return Answer::Csv(format!("line\r\n{}", rows.collect::<String>()), link);
+        }
         if path.ends_with("/test-money") {
             self.balance += body["msat"].as_u64().unwrap();
             return Answer::Json(
@@ -278,13 +382,14 @@ impl State {
                 "balance_msat": self.balance,
                 "pending_msat": 0, "incoming_msat": 0,
                 "rate": {"usd_micros_per_btc": USD_MICROS_PER_BTC, "time": 1, "source": "test"},
+                "epoch": self.epoch,
             }),
         )
     }
 
     fn terms(&self) -> Terms {
         Terms {
-            giveaway: None,
+            giveaway: self.giveaway.then_some(3),
             limit: None,
             pay_more: false,
             usd_micros: self.price,
@@ -294,11 +399,12 @@ impl State {
 
     fn quote(&self) -> Value {
         let terms = self.terms();
+        let price = if self.giveaway { 0 } else { self.price };
         json!({
             "quote": "quote", "work": self.record["work"], "version": self.record["version"],
             "title": "Tide", "terms": terms,
             "terms_digest": b64::encode(&sha256(terms.canonical().as_bytes())),
-            "usd_micros": self.price, "msat": self.price * 100, "ledger": "test",
+            "usd_micros": price, "msat": price * 100, "ledger": "test",
             "rate": {"usd_micros_per_btc": USD_MICROS_PER_BTC, "time": 1, "source": "test"},
             "expires": now_s() + 300,
         })
@@ -320,6 +426,10 @@ impl State {
         }
         if let Some(code) = self.refuse_orders {
             return problem(code);
+        }
+        if self.pending > 0 {
+            self.pending -= 1;
+            return Answer::Json(202, json!({"status": "pending", "order": id}));
         }
         let kid = unverified.header.kid.clone().unwrap();
         if !self.delegated.contains(&kid) {
