@@ -1,12 +1,13 @@
 // The window in which a buyer approves a price: on the wallet host, at the top level, never in a frame.
 import { fundingId } from '../../../sdk/js/src/ids.js';
 import { formatUsd, msatToUsd, usdToMsat } from '../../../sdk/js/src/money.js';
+import { copiesLeft } from '../../../sdk/js/src/terms.js';
 import { sleep } from '../../../sdk/js/src/client.js';
 import { explain } from '../frame/problems.js';
 import { loadConfig } from '../shared/config.js';
 import { $, el } from '../shared/ui.js';
 import { createWallet, loadWallet, walletClient, wordsOnce } from '../shared/wallet-store.js';
-import { owns, readAccount } from '../wallet/account.js';
+import { owned as findOwned, readAccount } from '../wallet/account.js';
 import { exactBits, worth } from '../wallet/money.js';
 import { action, alertBox, facts, notice, problemBox, show, testBadge } from '../wallet/view.js';
 import { dropOrder, keepOrder, keptOrder } from './orders.js';
@@ -21,6 +22,8 @@ const TEST_USD = 5_000_000;
 const MARGIN_S = 5;
 /** Pauses between sending the same order again; then the buyer is asked. */
 const RETRIES_MS = [1000, 2000, 4000, 8000, 15_000];
+/** Not offered any more: who owns the work may have it all the same. */
+const NOT_OFFERED = new Set(['sold_out', 'work_unpublished']);
 
 const root = $('#app');
 const client = await walletClient();
@@ -28,7 +31,7 @@ const { issuer } = await loadConfig();
 const request = self.top === self ? await readRequest(location.hash, { issuer, referrer: document.referrer }) : null;
 
 /** What is known so far; `wallet` and `account` are null before there is a wallet. */
-let offer = { quote: null, wallet: null, account: null, owned: false, reminder: false };
+let offer = { quote: null, copies: null, wallet: null, account: null, owned: null, reminder: false };
 let shownAt = Infinity;
 /** Something was signed in this window: after a refusal the next try is the buyer's. */
 let signed = false;
@@ -86,7 +89,7 @@ async function approve() {
 async function sign() {
   const { wallet } = offer;
   signed = true;
-  busy(text.sending);
+  busy(offer.quote.msat > 0 ? text.sending : text.getting);
   try {
     // Another window may have approved the same order meanwhile: two signatures under one id would contradict.
     const earlier = await keptOrder(request.order);
@@ -115,7 +118,7 @@ async function renew() {
 async function send(kept) {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      const answer = await client.order(kept.jws);
+      const answer = await client.order(kept.jws, { onPending: () => busy(text.pending) });
       await keepOrder({ ...kept, state: 'posted' });
       const { shown } = kept;
       let heading = text.paid(formatUsd(shown.usd_micros));
@@ -123,10 +126,11 @@ async function send(kept) {
       else if (shown.usd_micros === 0) heading = text.gotFree;
       return await finish(heading, shown.ledger === 'test');
     } catch (error) {
-      const unknown = error.code === 'network' || error.status === 429 || error.status >= 500;
+      const pending = error.code === 'order_pending';
+      const unknown = pending || error.code === 'network' || error.status === 429 || error.status >= 500;
       // A stale rate is found before anything is written: that is a "no".
       if (!unknown || error.code === 'rate_stale') return refused(error);
-      if (attempt >= RETRIES_MS.length) {
+      if (pending || attempt >= RETRIES_MS.length) {
         const { title } = explain(error);
         return page(el('h1', { textContent: kept.shown.title }), alertBox({ title, next: text.unfinished }, action(text.again, () => (busy(text.resuming), send(kept)), 'primary')));
       }
@@ -143,6 +147,8 @@ async function refused(error) {
   }
   await dropOrder(request.order);
   if (['quote_expired', 'order_expired', 'quote_invalid'].includes(error.code)) return load(() => notice(text.renewed, 'warn'));
+  // Loading tells the ledger of this device anew.
+  if (error.code === 'delegation_expired') return load(() => notice(text.signedInAgain, 'warn'));
   return load(() => problemBox(error));
 }
 
@@ -158,9 +164,18 @@ function siteName() {
 
 function top(quote) {
   return el('div', { class: 'stack tight' },
-    el('h1', { textContent: text.heading(quote.title) }),
+    el('h1', { textContent: quote.msat === 0 ? text.headingFree(quote.title) : text.heading(quote.title) }),
     el('p', { class: 'sum' }, el('span', { class: 'dollars', textContent: quote.usd_micros === 0 ? text.freePrice : formatUsd(quote.usd_micros) }), el('span', { class: 'muted', textContent: text.exactly(exactBits(quote.msat)) })),
+    left(quote) && el('p', { class: 'muted copies', textContent: left(quote) }),
     quote.ledger === 'test' && el('p', {}, testBadge(text.testMoney, text.testMoneyHint), ' ', el('span', { class: 'muted small', textContent: text.testMoneyHint })));
+}
+
+/** What the shop says now of counted copies. */
+function left({ terms, usd_micros: due }) {
+  const { copies } = offer;
+  if (!copies) return '';
+  const free = due === 0 && copies.free > 0 && text.freeLeft(copies.free, terms.giveaway, formatUsd(terms.usd_micros));
+  return [free, Number.isFinite(copies.left) && text.left(copies.left, terms.limit)].filter(Boolean).join(' ');
 }
 
 const about = (quote) => [
@@ -237,18 +252,32 @@ async function readBalance() {
   const known = await readAccount(client, offer.wallet);
   const [owned, words] = await Promise.all([
     // Only for the words on screen: whether something is charged is the ledger's decision.
-    owns(client, known.wallet, request.work).catch(() => false),
+    findOwned(client, known.wallet, request.work).catch(() => null),
     wordsOnce(known.wallet).catch(() => null),
   ]);
   offer = { ...offer, ...known, owned, reminder: words !== null };
 }
 
+/** For what is owned nothing is quoted: the ledger looks at that first, and issues the receipt anew. */
+const unpriced = ({ work, title, terms, terms_digest, ledger }, { version, usd_micros, msat }) =>
+  ({ quote: 'owned', work, version, title, terms, terms_digest, ledger, usd_micros, msat, expires: Infinity });
+
 async function load(message = () => null) {
   busy(text.loading);
   try {
-    const [quote, wallet] = await Promise.all([client.quote(request.work), loadWallet()]);
-    offer = { ...offer, quote, wallet };
+    const [asked, wallet] = await Promise.all([client.quote(request.work).catch((error) => error), loadWallet()]);
+    const gone = asked instanceof Error;
+    if (gone && !(wallet && NOT_OFFERED.has(asked.code))) throw asked;
+    offer = { ...offer, quote: gone ? null : asked, copies: null, wallet };
     if (wallet) await readBalance();
+    if (gone) {
+      if (!offer.owned) throw asked;
+      offer.quote = unpriced(await client.record(request.work), offer.owned);
+    }
+    const { quote } = offer;
+    if (!offer.owned && (quote.terms.giveaway ?? quote.terms.limit) !== undefined) {
+      offer.copies = await client.record(request.work).then(copiesLeft, () => null);
+    }
     document.title = `${text.heading(quote.title)} – ${text.brand}`;
     // The tap was made in our own frame, for that frame's key, and what is owned is not charged again: no second tap.
     if (offer.owned && request.believed && !signed) return await sign();

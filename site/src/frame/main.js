@@ -16,7 +16,6 @@ const button = find('#buy');
 const stage = find('#stage');
 const status = find('#status');
 const link = find('#link');
-const price = find('.price')?.firstChild.textContent.trim() ?? '';
 const embedded = self.top !== self;
 const host = new URL(issuer).host;
 const channel = connect(main);
@@ -63,6 +62,8 @@ function offer() {
   button.hidden = false;
   button.disabled = false;
   if (entry.receipt || bySelf) button.textContent = text.open;
+  // Whoever has a copy may have a new receipt for it; the wallet knows.
+  else if (state === 'sold_out') button.textContent = text.openOwned;
   else if (state !== 'published') button.hidden = true;
   if (!entry.receipt && state !== 'published') say(text.notForSale[state] ?? '');
 }
@@ -124,7 +125,9 @@ async function wait() {
   // The pressed button is gone; whoever uses the keyboard goes on from here.
   actions.firstChild.focus({ preventScroll: true });
   try {
-    const receipt = await awaitReceipt(client, entry.order, store.key, mine.signal);
+    const receipt = await awaitReceipt(client, entry.order, store.key, mine.signal, {
+      onPending: () => (status.textContent = text.pending),
+    });
     if (receipt) await bought(receipt);
     else {
       say(text.stillWaiting);

@@ -15,12 +15,18 @@ const WORDS = {
   quote_expired: ['The price offer has expired', 'Here is a new one. Check it and approve again.'],
   order_expired: ['The approval has expired', 'Check the price and approve again.'],
   quote_invalid: ['The price offer was not accepted', 'Get a new one and approve again.'],
+  order_pending: ['The shop has not decided yet', 'Send the same order again in a moment. You are never charged twice.'],
+  sold_out: ['Sold out', 'Somebody was faster: there are no more copies. Nothing was paid.'],
   order_conflict: ['This purchase was already finished in another window', 'Nothing more was charged. Go back to the page and open the work there.'],
   own_work: ['This is your own work', 'Creators don’t buy from themselves.'],
   delegation_expired: ['This device’s permission to use the wallet has ended', 'Restore the wallet from its recovery words to renew it.'],
   scope_missing: ['This device may not spend from this wallet', 'Use the device the wallet was made on, or restore it from its recovery words.'],
   cap_exceeded: ['This is more than this device may spend at once', 'Approve it on another device of yours.'],
   wrong_key: ['This purchase belongs to another browser or window', 'Press the button to open it here. You are not charged again.'],
+  unknown_sale: ['You made no such sale', 'Check the purchase’s name: the buyer reads it in their wallet. Only who was paid can refund.'],
+  refund_conflict: ['A refund with this number was made with another amount', 'Give the next refund of this purchase the next number.'],
+  refund_exceeds: ['This is more than is left of what was paid', 'Refund less. Nothing was moved.'],
+  refund_unfunded: ['Your balance is too small for this refund', 'Add money, then send the same refund again. Nothing was moved.'],
   not_entitled: ['There is no purchase behind this receipt', 'It may have been refunded. The button buys it again.'],
   receipt_invalid: ['The receipt was not accepted', 'Press the button to have it issued again. You are not charged again.'],
   proof_invalid: ['The shop did not accept this browser’s signature', 'Check that this device’s clock is right, then try again.'],
@@ -39,6 +45,9 @@ const WORDS = {
   popup_blocked: ['The wallet window was blocked', 'Use “Continue here”.'],
 };
 
+/** Copies given away are gone, but there are others. */
+const NO_FREE_COPY = ['The free copies are gone', 'Somebody was faster. Nothing was paid. It can still be bought at its price.'];
+
 const OF_FILES = {
   wrong_key: ['The key does not fit this file', 'It was not opened. Tell whoever sells it; your purchase stays yours.'],
   malformed: ['The label of this file was changed or damaged', 'Don’t trust this copy. Get the file again from its source.'],
@@ -52,7 +61,7 @@ const OF_FILES = {
 export function explain(error) {
   const code = typeof error?.code === 'string' ? error.code : 'internal';
   // A refusal of the issuer has a status. Without one it is said of a file, by the code that reads it.
-  const known = (!error?.status && OF_FILES[code]) || WORDS[code];
+  const known = (code === 'sold_out' && error.members?.of === 'giveaway' && NO_FREE_COPY) || (!error?.status && OF_FILES[code]) || WORDS[code];
   if (known) return { code, title: known[0], next: known[1] };
   if (error?.title) return { code, title: error.title, next: error.next ?? '' };
   return { code: 'internal', title: 'Something went wrong in this page', next: 'Reload it and try again. Nothing is lost.' };

@@ -22,15 +22,17 @@ export function approveAddress(wallet, { order, work, jkt, site, returnTo }) {
  * @param {import('../../../sdk/js/src/client.js').SatchelClient} client @param {string} order
  * @param {import('../../../sdk/js/src/keys.js').Key} key the one the order names
  * @param {AbortSignal} signal
+ * @param {{onPending?: () => void}} [options] told each time the shop has the order but has not decided
  * @returns {Promise<string|null>} the receipt, or null after ten minutes
  */
-export async function awaitReceipt(client, order, key, signal) {
+export async function awaitReceipt(client, order, key, signal, { onPending } = {}) {
   const end = Date.now() + POLL_MS.end;
   for (let pause = POLL_MS.first; Date.now() < end; pause = Math.min(pause * POLL_MS.grow, POLL_MS.most)) {
     let patience = pause;
     try {
       const answer = await client.orderStatus(order, key, { signal });
       if (answer.status === 'posted' && answer.receipt) return answer.receipt;
+      if (answer.status === 'pending') onPending?.();
     } catch (error) {
       if (error.code !== 'network' && error.status !== 429 && error.status < 500) throw error;
       patience = Math.max(pause, error.retryAfter * 1000);

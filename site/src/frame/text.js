@@ -1,14 +1,16 @@
 // Every word the frame, the work page and the player say.
 export const text = {
   open: 'Open',
+  openOwned: 'Already yours? Open it',
   waiting: 'Waiting for the wallet. Approve the price there.',
+  pending: 'Waiting for the shop; you will not be charged twice.',
   continueHere: 'Continue here',
   cancel: 'Cancel',
   cancelled: 'Stopped waiting. Nothing was charged here.',
   stillWaiting: 'The wallet has not answered for a while. The button continues the same order; you cannot be charged twice.',
   otherWindow: 'You bought this in another window. The button opens it here, without a second charge.',
   boughtBefore: 'Bought it before? The same button opens it again, without a second charge.',
-  notForSale: { draft: 'Not for sale yet.', unpublished: 'No longer for sale.', taken_down: 'This work was taken down.' },
+  notForSale: { draft: 'Not for sale yet.', sold_out: 'Sold out. There are no more copies.', unpublished: 'No longer for sale.', taken_down: 'This work was taken down.' },
   buyOn: (host) => `Buy on ${host}`,
   seeOn: (host) => `See on ${host}`,
   paid: 'Paid. Thank you!',

@@ -4,7 +4,7 @@ import * as bip39 from '@scure/bip39';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { SatchelClient } from '../../../sdk/js/src/client.js';
 import { SatchelError } from '../../../sdk/js/src/errors.js';
-import { keysFromWords, makeDelegation, newDeviceKey, newWords, tidyWords } from '../../../sdk/js/src/identity.js';
+import { keysFromWords, makeDelegation, makeSignOut, newDeviceKey, newWords, tidyWords } from '../../../sdk/js/src/identity.js';
 import { loadConfig } from './config.js';
 import * as db from './db.js';
 
@@ -15,7 +15,7 @@ import * as db from './db.js';
  * @property {import('../../../sdk/js/src/keys.js').Key} creator signs manifests and work commands
  * @property {import('../../../sdk/js/src/keys.js').Key} device spends and reads by delegation
  * @property {number} created Unix milliseconds
- * @property {{issuer: string, expires: number}|null} delegation what the ledger knows of `device`; expires: Unix seconds
+ * @property {{issuer: string, expires: number, epoch?: number}|null} delegation what the ledger knows of `device`; expires: Unix seconds
  */
 
 const KEY = 'wallet';
@@ -97,12 +97,36 @@ export async function ensureDelegated(wallet, client) {
   const now = Math.floor(Date.now() / 1000);
   const known = wallet.delegation;
   if (known && known.issuer === api.issuer && known.expires > now + RENEW_BEFORE_S) return wallet;
-  const { expires } = await api.delegate(wallet.account, await makeDelegation(wallet.root, { issuer: api.issuer, key: wallet.device.jwk }));
-  const delegated = { ...wallet, delegation: { issuer: api.issuer, expires } };
+  const { expires, epoch } = await delegateAt(wallet, api, known?.epoch ?? 0);
+  const delegated = { ...wallet, delegation: { issuer: api.issuer, expires, epoch } };
   // Another tab may have restored another wallet meanwhile: that one stays.
   const stored = await loadWallet();
   if (stored?.device.jkt === wallet.device.jkt) await db.put('wallet', KEY, delegated);
   return delegated;
+}
+
+/** The account may have signed out everywhere meanwhile: the ledger's refusal tells which epoch it is in now. */
+async function delegateAt(wallet, api, epoch, tries = 3) {
+  try {
+    const { expires } = await api.delegate(wallet.account, await makeDelegation(wallet.root, { issuer: api.issuer, key: wallet.device.jwk, epoch }));
+    return { expires, epoch };
+  } catch (error) {
+    const told = error.members?.epoch;
+    if (error.code !== 'delegation_expired' || !Number.isSafeInteger(told) || told === epoch || tries === 1) throw error;
+    return delegateAt(wallet, api, told, tries - 1);
+  }
+}
+
+/**
+ * Ends every permission of this account at once: other devices, sites, programs. This browser, which holds the root
+ * key, is told of anew under the next epoch.
+ * @param {Wallet} wallet @param {SatchelClient} api @param {number} epoch the account's now
+ * @returns {Promise<Wallet>}
+ */
+export async function signOutEverywhere(wallet, api, epoch) {
+  const next = epoch + 1;
+  await api.signOut(wallet.account, await makeSignOut(wallet.root, { issuer: api.issuer, epoch: next }));
+  return ensureDelegated({ ...wallet, delegation: { issuer: api.issuer, expires: 0, epoch: next } }, api);
 }
 
 /** @param {Wallet} wallet @returns {Promise<string|null>} its twelve words until `forgetWords`; null once they were confirmed */

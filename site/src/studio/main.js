@@ -2,6 +2,7 @@
 import { SatchelError } from '../../../sdk/js/src/errors.js';
 import { randomBytes } from '../../../sdk/js/src/bytes.js';
 import { workId } from '../../../sdk/js/src/ids.js';
+import { MAX_COPIES, copiesLeft } from '../../../sdk/js/src/terms.js';
 import { MIN_PRICE, afterFee, formatBits, formatUsd, parseUsd, usdToMsat } from '../../../sdk/js/src/money.js';
 import { loadConfig } from '../shared/config.js';
 import { $, Pace, announce, copyRow, el, explain, formatBytes, formatClock, formatLeft, problemNotice } from '../shared/ui.js';
@@ -14,6 +15,8 @@ const packer = new Packer($('meta[name="satchel-pack-worker"]').content);
 const form = $('#form');
 const titleField = $('#title');
 const priceField = $('#price');
+const giveawayField = $('#giveaway');
+const limitField = $('#limit');
 
 /** What is being sold right now; null before a file is chosen. */
 let draft = null;
@@ -224,7 +227,8 @@ function startOver() {
   for (const id of ['#chosen', '#details', '#share', '#submit-row', '#work-progress', '#done']) $(id).hidden = true;
   $('#drop').hidden = false;
   $('#preview').replaceChildren();
-  for (const field of [titleField, priceField]) say(field, '');
+  for (const field of [titleField, priceField, giveawayField, limitField]) say(field, '');
+  $('#copies').open = false;
   showPrice();
   $('#file').focus();
 }
@@ -268,6 +272,40 @@ async function showPrice() {
   about.textContent = parts.join(' ');
 }
 
+/** @returns {number|undefined} copies; undefined where they are not counted @throws {SatchelError} `bad_count` */
+function readCount(field) {
+  // Thousands may be grouped; a point or comma anywhere else is no whole number.
+  const written = field.value.trim();
+  const digits = /^\d{1,3}([\s,.'’]\d{3})+$/.test(written) ? written.replace(/\D/g, '') : written;
+  if (digits === '') return undefined;
+  const count = Number(digits);
+  if (!/^\d{1,9}$/.test(digits) || count < 1) throw new SatchelError('bad_count', 'Write a whole number, 1 or more, or leave it empty');
+  if (count > MAX_COPIES) throw new SatchelError('bad_count', `At most ${MAX_COPIES.toLocaleString()} copies`);
+  return count;
+}
+
+/** @returns {{giveaway?: number, limit?: number}} and says beside each field what is wrong with it */
+function readCopies() {
+  const counts = {};
+  for (const field of [giveawayField, limitField]) {
+    try {
+      const count = readCount(field);
+      if (count !== undefined) counts[field.id] = count;
+      say(field, '');
+    } catch (error) {
+      say(field, error.title);
+    }
+  }
+  if (counts.giveaway > counts.limit) say(giveawayField, `There are only ${counts.limit.toLocaleString()} copies to give away`);
+  return counts;
+}
+
+/** What is said of counted copies. @param {import('../../../sdk/js/src/format.js').Terms} terms @returns {string[]} */
+const copiesWords = ({ giveaway, limit }) => [
+  giveaway && `the first ${giveaway === 1 ? 'copy is' : `${giveaway.toLocaleString()} copies are`} free`,
+  limit && `limited to ${limit.toLocaleString()} ${limit === 1 ? 'copy' : 'copies'}`,
+].filter(Boolean);
+
 function validate() {
   const title = readTitle();
   say(titleField, title ? '' : 'Give it a title');
@@ -278,9 +316,11 @@ function validate() {
   } catch (error) {
     say(priceField, error.title);
   }
+  const copies = readCopies();
   const wrong = form.querySelector('[aria-invalid="true"]');
+  if (wrong) $('#copies').open ||= $('#copies').contains(wrong);
   wrong?.focus();
-  return wrong ? null : { title, terms: { usd_micros: micros, use: form.elements.use.value, pay_more: false } };
+  return wrong ? null : { title, terms: { usd_micros: micros, use: form.elements.use.value, pay_more: false, ...copies } };
 }
 
 // ---------------------------------------------------------------- publishing
@@ -430,7 +470,7 @@ async function done(work) {
   $('#intro').hidden = true;
   $('#work-progress').hidden = true;
   const { link, snippet, embed } = addresses(work);
-  $('#done-text').replaceChildren(el('span', { textContent: `“${work.title}” is for sale for ${formatUsd(work.terms.usd_micros)}. ` }), el('a', { href: link, target: '_blank', rel: 'noopener', textContent: 'See its page' }));
+  $('#done-text').replaceChildren(el('span', { textContent: `“${work.title}” is for sale for ${[formatUsd(work.terms.usd_micros), ...copiesWords(work.terms)].join(', ')}. ` }), el('a', { href: link, target: '_blank', rel: 'noopener', textContent: 'See its page' }));
   $('#done-rows').replaceChildren(copyRow('share link', link), copyRow('snippet', snippet));
   $('#preview').replaceChildren(el('iframe', { class: 'embed', src: embed, title: `Preview: ${work.title}`, allow: 'autoplay; fullscreen; encrypted-media; picture-in-picture; clipboard-write', loading: 'lazy' }));
   $('#done').hidden = false;
@@ -445,11 +485,18 @@ async function done(work) {
 
 const STATES = { uploading: ['warn', 'Not uploaded yet'], draft: ['warn', 'Not published yet'], published: ['good', 'For sale'], unpublished: ['', 'Not for sale'], taken_down: ['bad', 'Taken down'] };
 
+/** What the shop counts of them now; nothing where it was not asked yet. */
+function stockWords({ terms, stock }) {
+  if (!stock) return '';
+  const { free, left } = copiesLeft({ terms, stock });
+  return [terms.giveaway && `${free.toLocaleString()} free left`, terms.limit && (left === 0 ? 'sold out' : `${left.toLocaleString()} left`)].filter(Boolean).join(' · ');
+}
+
 function workItem(work, state) {
   const { link, snippet } = addresses(work);
   const [tone, text] = STATES[state] ?? ['', state];
   const head = el('div', { class: 'work-head' }, el('h3', { textContent: work.title }), el('span', { class: `badge ${tone}`, textContent: text }));
-  const about = el('div', { class: 'muted small numbers', textContent: [formatUsd(work.terms.usd_micros), work.terms.use === 'stream' ? 'streaming' : 'download', formatBytes(work.size), new Date(work.created).toLocaleDateString()].join(' · ') });
+  const about = el('div', { class: 'muted small numbers', textContent: [formatUsd(work.terms.usd_micros), ...copiesWords(work.terms), stockWords(work), work.terms.use === 'stream' ? 'streaming' : 'download', formatBytes(work.size), new Date(work.created).toLocaleDateString()].filter(Boolean).join(' · ') });
   const item = el('li', { class: 'work' }, head, about);
   if (state === 'uploading') {
     const go = button('Continue the upload', () => resumeWork(work, item), true);
@@ -507,9 +554,9 @@ async function showWorks() {
   works.forEach(async (work, i) => {
     if (work.state !== 'published') return;
     try {
-      const { state, terms, title } = await client.record(work.work);
+      const { state, terms, title, stock } = await client.record(work.work);
       const current = { ...work, title, terms };
-      list.children[i]?.replaceWith(workItem(current, state));
+      list.children[i]?.replaceWith(workItem({ ...current, stock }, state));
       await saveWork({ ...current, state: 'published' });
     } catch { /* offline: what is known stays */ }
   });
@@ -552,6 +599,10 @@ priceField.addEventListener('input', () => {
   say(priceField, '');
   showPrice();
 });
+for (const field of [giveawayField, limitField]) {
+  field.addEventListener('input', () => say(field, ''));
+  field.addEventListener('blur', readCopies);
+}
 priceField.addEventListener('blur', () => {
   if (!priceField.value.trim()) return;
   try {

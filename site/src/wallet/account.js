@@ -15,7 +15,9 @@ export async function readAccount(client, wallet) {
     return { wallet: known, account: await client.account(known.account, known.device) };
   } catch (error) {
     if (!TELL_AGAIN.has(error.code)) throw error;
-    known = await ensureDelegated({ ...known, delegation: null }, client);
+    // Signed out from elsewhere, the account is in another epoch, which the refusal tells.
+    const epoch = Number.isSafeInteger(error.members?.epoch) ? error.members.epoch : known.delegation?.epoch;
+    known = await ensureDelegated({ ...known, delegation: { issuer: client.issuer, expires: 0, epoch } }, client);
     return { wallet: known, account: await client.account(known.account, known.device) };
   }
 }
@@ -23,14 +25,16 @@ export async function readAccount(client, wallet) {
 /** Pages of 50 purchases that are searched for a work; the ledger has the last word in any case. */
 const PAGES = 10;
 
-/** @returns {Promise<boolean>} whether the wallet is known to own `work` */
-export async function owns(client, wallet, work) {
+/** @returns {Promise<object|null>} the purchase by which the wallet is known to own `work` */
+export async function owned(client, wallet, work) {
   let after;
   for (let page = 0; page < PAGES; page += 1) {
     const { purchases, next } = await client.purchases(wallet.account, wallet.device, after);
-    if (purchases.some((purchase) => purchase.work === work)) return true;
-    if (!next) return false;
+    // What was refunded may be bought again.
+    const found = purchases.find((purchase) => purchase.work === work && purchase.active !== false);
+    if (found) return found;
+    if (!next) return null;
     after = next;
   }
-  return false;
+  return null;
 }

@@ -3,10 +3,12 @@ import { fundingId } from '../../../sdk/js/src/ids.js';
 import { formatUsd, usdToMsat } from '../../../sdk/js/src/money.js';
 import { loadConfig } from '../shared/config.js';
 import { $, announce, copyRow, el } from '../shared/ui.js';
-import { createWallet, forgetWords, loadWallet, restoreWallet, walletClient, wordsOnce } from '../shared/wallet-store.js';
+import { createWallet, forgetWords, loadWallet, restoreWallet, signOutEverywhere, walletClient, wordsOnce } from '../shared/wallet-store.js';
 import { readAccount } from './account.js';
 import { exactBits, worth } from './money.js';
-import { action, alertBox, notice, problemBox, show, testBadge } from './view.js';
+import { refundForm } from './refund.js';
+import { statement } from './statement.js';
+import { action, alertBox, moment, notice, problemBox, show, testBadge } from './view.js';
 import { text } from './text.js';
 
 const TEST_USD = 5_000_000;
@@ -52,12 +54,17 @@ function balanceSection(wallet, account, message) {
 
 // ---------------------------------------------------------------- purchases
 
-function purchaseRow({ work, title, use, usd_micros: price, time }) {
-  const when = new Date(time * 1000);
+function purchaseRow({ work, title, use, usd_micros: price, msat, time, refunded_msat: refunded = 0, active = true, handle }) {
+  let back = '';
+  if (refunded > 0) back = refunded >= msat ? text.refundedAll : text.refundedPart(exactBits(refunded));
   return el('li', { class: 'purchase' },
     el('div', { class: 'what' }, el('strong', { textContent: title }),
-      el('span', { class: 'muted small numbers' }, el('time', { dateTime: when.toISOString(), textContent: new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(when) }), ` · ${formatUsd(price)}`)),
-    el('a', { class: 'button compact', href: `${issuer}/w/${work}#owned`, 'aria-label': text.openTitle(title), textContent: text.play[use] ?? text.play.download }));
+      el('span', { class: 'muted small numbers' }, moment(time), ` · ${price === 0 ? text.free : formatUsd(price)}`, back && ` · ${back}`),
+      // What cost nothing can't be refunded.
+      handle && msat > refunded && el('details', { class: 'handle' },
+        el('summary', { class: 'small', 'aria-label': `${text.handle}: ${title}`, textContent: text.handle }),
+        el('p', { class: 'muted small', textContent: text.handleHint }), copyRow(text.handleOf(title), handle))),
+    active && el('a', { class: 'button compact', href: `${issuer}/w/${work}#owned`, 'aria-label': text.openTitle(title), textContent: text.play[use] ?? text.play.download }));
 }
 
 function purchasesSection(wallet) {
@@ -77,6 +84,28 @@ function purchasesSection(wallet) {
   };
   load();
   return section('purchases', text.purchases, list, slot);
+}
+
+// ---------------------------------------------------------------- signing out
+
+function signOutSection(wallet, account) {
+  const slot = el('div', { class: 'stack' });
+  const ask = () => {
+    slot.replaceChildren(
+      el('div', { class: 'notice warn', role: 'alert' }, ...text.signOutMeans.map((words) => el('p', { textContent: words }))),
+      el('div', { class: 'row' }, action(text.signOutSure, signOut, 'primary'), action(text.signOutCancel, calm)));
+  };
+  const signOut = async () => {
+    try {
+      await signOutEverywhere(wallet, client, account.epoch);
+      await start(notice(text.signedOut, 'good'));
+    } catch (error) {
+      slot.append(problemBox(error));
+    }
+  };
+  const calm = () => slot.replaceChildren(el('div', { class: 'row' }, action(text.signOut, ask)));
+  calm();
+  return section('sign-out', text.signOut, el('p', { class: 'muted', textContent: text.signOutHint }), slot);
 }
 
 // ---------------------------------------------------------------- recovery words
@@ -156,14 +185,17 @@ async function start(message = null) {
     const words = await wordsOnce(wallet);
     // The words must be within reach when the ledger is not.
     let balance;
+    let rest = [];
     try {
       const known = await readAccount(client, wallet);
       wallet = known.wallet;
-      balance = [balanceSection(wallet, known.account), purchasesSection(wallet)];
+      const { account } = known;
+      balance = [balanceSection(wallet, account), purchasesSection(wallet), section('statement', text.statement, ...statement(client, wallet, account))];
+      rest = [section('refund', text.refund, ...refundForm(client, wallet, account)), signOutSection(wallet, account)];
     } catch (error) {
       balance = [problemBox(error, action(text.again, () => start(), 'primary'))];
     }
-    show(root, el('h1', { textContent: text.heading }), message, ...balance, wordsSection(wallet, words), restoreSection(true),
+    show(root, el('h1', { textContent: text.heading }), message, ...balance, wordsSection(wallet, words), ...rest, restoreSection(true),
       section('account', text.account, el('p', { class: 'muted', textContent: text.accountHint }), copyRow(text.accountLabel, wallet.account)));
     if (['#words', '#restore'].includes(location.hash)) root.querySelector(location.hash).scrollIntoView();
   } catch (error) {

@@ -48,5 +48,11 @@ export const notice = (text, tone = '') => el('p', { class: `notice ${tone}`, ro
 /** @param {...([string, Node|string]|null|false)} rows @returns {HTMLElement} */
 export const facts = (...rows) => el('dl', { class: 'facts' }, ...rows.filter(Boolean).map(([term, value]) => el('div', {}, el('dt', { textContent: term }), el('dd', {}, value))));
 
+/** A time for people and for programs. @param {number} seconds Unix @returns {HTMLElement} */
+export function moment(seconds) {
+  const when = new Date(seconds * 1000);
+  return el('time', { dateTime: when.toISOString(), textContent: new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(when) });
+}
+
 /** The label of every amount that isn't real money. @param {string} text @param {string} [hint] */
 export const testBadge = (text, hint = '') => el('span', { class: 'badge warn test', textContent: text, title: hint });

@@ -9,6 +9,7 @@
 //! It holds nothing: what it shows is the ledger's record of the work.
 #![forbid(unsafe_code)]
 
+mod copies;
 mod page;
 mod price;
 mod respond;

@@ -11,6 +11,7 @@ use satchel_wire::{
 };
 
 use crate::{
+    copies::Copies,
     price::dollars,
     site::{FRAME_CSS, FRAME_JS, Site, WORK_CSS},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Page {
     pub status: u16,
     /// Whether others may keep it for a while.
     pub cached: bool,
+    /// Whether it says how many copies are left, so that the while is short.
+    pub counts: bool,
     /// The HTML.
     pub body: String,
 }
@@ -44,13 +47,19 @@ struct Shown<'a> {
     says: &'static str,
     /// The version owners can open.
     version: Option<&'a VersionRecord>,
+    /// What the next copy costs.
     price: Option<String>,
+    copies: Copies,
 }
 
 impl<'a> Shown<'a> {
     fn of(record: &'a Record) -> Self {
         let version = record.versions.iter().find(|v| v.version == record.version);
+        let copies = Copies::of(record);
         let (state, status, says) = match (record.state, version) {
+            (WorkState::Published, Some(_)) if copies.sold_out() => {
+                ("sold_out", 200, "Sold out. There are no more copies.")
+            }
             (WorkState::Published, Some(_)) => ("published", 200, ""),
             // Published without a version can't be; if it were, it would not be on sale.
             (WorkState::Draft | WorkState::Published, _) => ("draft", 404, "Not on sale yet."),
@@ -69,7 +78,14 @@ impl<'a> Shown<'a> {
             title: if down { "Taken down" } else { &record.title },
             says,
             version: version.filter(|_| !down),
-            price: (status == 200).then(|| dollars(record.terms.usd_micros)),
+            price: (state == "published").then(|| {
+                if copies.free() {
+                    "Free".to_owned()
+                } else {
+                    dollars(record.terms.usd_micros)
+                }
+            }),
+            copies,
         }
     }
 }
@@ -93,6 +109,7 @@ pub(crate) fn render(view: View, site: &Site, record: &Record) -> Page {
         status: shown.status,
         // A creator who publishes a draft wants to see it at once.
         cached: shown.state != "draft",
+        counts: record.terms.counted(),
         body: document(view, shown.title, indexed, &head, &body),
     }
 }
@@ -110,6 +127,7 @@ pub(crate) fn refuse(view: View, code: ErrorCode) -> Page {
     Page {
         status: code.status(),
         cached: false,
+        counts: false,
         body: html,
     }
 }
@@ -156,21 +174,39 @@ fn card(view: View, site: &Site, record: &Record, shown: &Shown<'_>, address: &s
             data-media-type=[version.map(|v| &v.media_type)]
             data-url=[version.map(|v| &v.url)]
             data-manifest-digest=[version.map(|v| &v.manifest_digest)]
-            data-usd-micros=[shown.price.as_ref().map(|_| record.terms.usd_micros)]
+            data-usd-micros=[shown.price.as_ref().map(|_| shown.copies.due(record))]
         {
             h1 .title dir="auto" { (shown.title) }
             @if let Some(price) = &shown.price {
-                p .price { (price) @if record.ledger == LedgerId::Test { small { " test money" } } }
+                p .price { (price) (after_price(view, record, shown)) }
             }
             // Hidden until the script has given it something to do.
             button #buy type="button" hidden {
-                @match &shown.price { Some(price) => { "Buy " (price) } None => { "Open" } }
+                @match &shown.price {
+                    Some(_) if shown.copies.free() => { "Get it free" }
+                    Some(price) => { "Buy " (price) }
+                    None => { "Open" }
+                }
             }
             a #link target="_blank" rel="noopener" href=(address) { "See on " (site.host()) }
             p #status role="status" aria-live="polite" { (shown.says) }
             div #stage {}
             @if shown.price.is_some() { (without_script(view, site, version)) }
         }
+    }
+}
+
+/// What kind of money it is, and what is left. The frame is small: its page has the rest.
+fn after_price(view: View, record: &Record, shown: &Shown<'_>) -> Markup {
+    let test = record.ledger == LedgerId::Test;
+    let money = if test { " test money" } else { "" };
+    let left = shown.copies.left(view == View::Work);
+    let then = (view == View::Work && shown.copies.free())
+        .then(|| format!(", then {}{money}", dollars(record.terms.usd_micros)));
+    html! {
+        // What is free is in no money.
+        @if test && !shown.copies.free() { small { (money) } }
+        @if let Some(left) = left { small .left { " · " (left) (then.unwrap_or_default()) } }
     }
 }
 
@@ -191,15 +227,19 @@ fn without_script(view: View, site: &Site, version: Option<&VersionRecord>) -> M
 }
 
 fn open_graph(site: &Site, record: &Record, shown: &Shown<'_>, address: &str) -> Markup {
-    let price = shown.price.as_deref().unwrap_or_default();
     let kind = shown.version.map_or("A file", |v| kind(&v.media_type));
     let way = if record.terms.usage.as_str() == "stream" {
         "to play"
     } else {
         "to keep"
     };
+    let offer = match &shown.price {
+        Some(_) if shown.copies.free() => "free while copies are left".to_owned(),
+        Some(price) => format!("for {price}"),
+        None => "that is sold out".to_owned(),
+    };
     let about = format!(
-        "{kind} {way} for {price}. Sold by its creator on {}.",
+        "{kind} {way} {offer}. Sold by its creator on {}.",
         site.host()
     );
     html! {
@@ -267,6 +307,56 @@ mod tests {
         for view in [View::Frame, View::Work] {
             let body = render(view, &site(), &record).body;
             assert!(body.contains(r#"<p class="price">$0.25<small> test money</small></p>"#));
+        }
+    }
+
+    fn counted(giveaway: Option<u32>, limit: Option<u32>, sold: u32, given: u32) -> Record {
+        let mut record = record("published", "Song");
+        (record.terms.giveaway, record.terms.limit) = (giveaway, limit);
+        record.stock = Some(satchel_wire::api::Stock { sold, given });
+        record
+    }
+
+    #[test]
+    fn a_giveaway_is_free_while_it_lasts() {
+        let left = counted(Some(10), None, 9, 7);
+        let frame = render(View::Frame, &site(), &left);
+        assert_eq!(
+            (frame.status, frame.cached, frame.counts),
+            (200, true, true)
+        );
+        for part in [
+            r#"data-state="published""#,
+            r#"data-usd-micros="0""#,
+            r#"<p class="price">Free<small class="left"> · 3 of 10 left</small></p>"#,
+            r#"hidden>Get it free</button>"#,
+        ] {
+            assert!(frame.body.contains(part), "{part}\n{}", frame.body);
+        }
+        let work = render(View::Work, &site(), &left).body;
+        assert!(work.contains("Free<small class=\"left\"> · 3 of 10 left, then $0.25</small>"));
+        assert!(work.contains("Audio to keep free while copies are left."));
+        let gone = render(View::Frame, &site(), &counted(Some(10), None, 12, 10)).body;
+        assert!(gone.contains(r#"<p class="price">$0.25</p>"#), "{gone}");
+        assert!(gone.contains("Buy $0.25") && gone.contains(r#"data-usd-micros="250000""#));
+    }
+
+    #[test]
+    fn a_limited_edition_says_how_many_are_left_and_then_that_none_is() {
+        let left = counted(None, Some(100), 88, 0);
+        let frame = render(View::Frame, &site(), &left).body;
+        assert!(frame.contains(r#"$0.25<small class="left"> · 12 left</small>"#));
+        let work = render(View::Work, &site(), &left).body;
+        assert!(work.contains(r#"$0.25<small class="left"> · 12 of 100 left</small>"#));
+        for view in [View::Frame, View::Work] {
+            let page = render(view, &site(), &counted(Some(10), Some(100), 100, 9));
+            assert_eq!((page.status, page.cached), (200, true));
+            for part in [r#"data-state="sold_out""#, "Sold out.", "data-url=", "Song"] {
+                assert!(page.body.contains(part), "{part}");
+            }
+            for absent in ["Buy", "$0", "data-usd-micros", "class=\"price\"", "free"] {
+                assert!(!page.body.contains(absent), "{absent}\n{}", page.body);
+            }
         }
     }
 

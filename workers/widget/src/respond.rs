@@ -18,11 +18,15 @@ use crate::{
 const RENDERED_LIFE_MS: u64 = 10_000;
 const RENDERED: usize = 500;
 const PAGE_CACHE: &str = "public, max-age=20";
+/// Pages that count copies are at most 5 s old in all: enough for a crowd to be served from memory.
+const COUNTED_LIFE_MS: u64 = 2_000;
+const COUNTED_CACHE: &str = "public, max-age=3";
 /// The script's name never changes, so browsers look again often.
 const SCRIPT_CACHE: &str = "public, max-age=300";
 
 thread_local! {
     static PAGES: TtlCache<Rc<Tagged>> = TtlCache::new(RENDERED_LIFE_MS, RENDERED);
+    static COUNTED: TtlCache<Rc<Tagged>> = TtlCache::new(COUNTED_LIFE_MS, RENDERED);
 }
 
 /// A page and the name of its content.
@@ -54,7 +58,11 @@ pub(crate) async fn page(call: &Call, env: &Env, view: View, work: &str) -> Resu
         View::Work => PageKind::Page,
     };
     let mut headers = page_headers(kind);
-    let cache = if page.cached { PAGE_CACHE } else { "no-store" };
+    let cache = match (page.cached, page.counts) {
+        (false, _) => "no-store",
+        (true, false) => PAGE_CACHE,
+        (true, true) => COUNTED_CACHE,
+    };
     headers.push(("cache-control", cache));
     headers.push(("etag", tag));
     if page.status == 503 {
@@ -68,8 +76,10 @@ pub(crate) async fn page(call: &Call, env: &Env, view: View, work: &str) -> Resu
 
 async fn rendered(env: &Env, view: View, work: &str) -> Result<Rc<Tagged>> {
     let key = format!("{view:?} {work}");
-    if let Some(known) = PAGES.with(|pages| pages.get(&key, now_ms())) {
-        return Ok(known);
+    for cache in [&PAGES, &COUNTED] {
+        if let Some(known) = cache.with(|pages| pages.get(&key, now_ms())) {
+            return Ok(known);
+        }
     }
     let work = WorkId::parse(work).map_err(|_| ErrorCode::UnknownWork)?;
     let snapshot: WorkSnapshot = service(env, "LEDGER")?
@@ -82,7 +92,8 @@ async fn rendered(env: &Env, view: View, work: &str) -> Result<Rc<Tagged>> {
     };
     let fresh = tagged(page::render(view, &site, &snapshot.record));
     if fresh.page.cached {
-        PAGES.with(|pages| pages.put(&key, Rc::clone(&fresh), now_ms()));
+        let cache = if fresh.page.counts { &COUNTED } else { &PAGES };
+        cache.with(|pages| pages.put(&key, Rc::clone(&fresh), now_ms()));
     }
     Ok(fresh)
 }
