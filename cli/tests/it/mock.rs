@@ -163,14 +163,14 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
     let mut state = state.lock().unwrap();
     state.log.push(format!("{method} {path}"));
     let answer = state.answer(&method, &path, &headers, &body);
-    let (status, body, link) = match answer {
+    let (status, body, next) = match answer {
         Answer::Json(status, json) => (status, json.to_string(), None),
-        Answer::Csv(text, link) => (200, text, link),
+        Answer::Csv(text, next) => (200, text, next),
         Answer::HangUp => return,
     };
-    let link = link.map_or(String::new(), |link| format!("link: {link}\r\n"));
+    let next = next.map_or(String::new(), |next| format!("link: {next}\r\n"));
     let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{link}connection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{next}connection: close\r\n\r\n",
         body.len()
     );
     let mut stream = stream;
@@ -267,15 +267,7 @@ impl State {
                 Answer::Json(200, answer)
             }
             ("POST", "/v1/refunds") => self.refund(&text("refund")),
-            ("POST", path) if path.ends_with("/sign-out") => {
-                let sent = text("sign_out");
-                let signed = signout::verify(&Software, &sent, &self.origin, now_s());
-                let signed = at_once(signed).unwrap().unwrap();
-                assert_eq!(signed.epoch, self.epoch + 1);
-                self.epoch = signed.epoch;
-                self.delegated.clear();
-                Answer::Json(200, json!({"account": signed.account, "epoch": self.epoch}))
-            }
+            ("POST", path) if path.ends_with("/sign-out") => self.sign_out(&text("sign_out")),
             ("POST", path) if path.ends_with("/delegations") => {
                 let known = at_once(delegation::verify(
                     &Software,
@@ -305,6 +297,15 @@ impl State {
             }
             _ => problem(ErrorCode::NotFound),
         }
+    }
+
+    fn sign_out(&mut self, token: &str) -> Answer {
+        let signed = signout::verify(&Software, token, &self.origin, now_s());
+        let signed = at_once(signed).unwrap().unwrap();
+        assert_eq!(signed.epoch, self.epoch + 1);
+        self.epoch = signed.epoch;
+        self.delegated.clear();
+        Answer::Json(200, json!({"account": signed.account, "epoch": self.epoch}))
     }
 
     fn refund(&mut self, token: &str) -> Answer {

@@ -329,7 +329,7 @@ mod tests {
             r#"data-state="published""#,
             r#"data-usd-micros="0""#,
             r#"<p class="price">Free<small class="left"> · 3 of 10 left</small></p>"#,
-            r#"hidden>Get it free</button>"#,
+            "hidden>Get it free</button>",
         ] {
             assert!(frame.body.contains(part), "{part}\n{}", frame.body);
         }
