@@ -2,7 +2,7 @@
 // members of RFC 9457. What failed is not retried here: only the caller knows what is safe and how long to wait. What the
 // issuer has taken in but not decided (202) is asked again with the very same document, which is never charged twice.
 import { b64uEncode } from './bytes.js';
-import { SatchelError, check } from './errors.js';
+import { SatchelError } from './errors.js';
 import { orderId } from './ids.js';
 import { signJws } from './jws.js';
 import { makeProof } from './proof.js';
@@ -264,7 +264,8 @@ export class SatchelClient {
       if (csv) pages.push(pages.length === 0 ? text : withoutHeadings(text, pages[0]));
       else pages.push(...data.transfers);
       next = csv ? nextOf(answer.headers.get('link')) : data.next;
-      check(next === undefined || (Number.isSafeInteger(next) && next > after), 'statement: a page that does not go on');
+      const onwards = next === undefined || (Number.isSafeInteger(next) && next > after);
+      if (!onwards) throw new SatchelError('unavailable', 'The shop did not answer as expected', { detail: 'a page of the statement leads back', next: 'Try again in a moment.' });
     }
     return csv ? pages.join('') : pages;
   }

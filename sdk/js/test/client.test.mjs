@@ -143,7 +143,7 @@ test('a statement has every page once', async () => {
   assert.equal(await csv.api.statement('acc', key, { format: 'csv' }), 'line,kind\r\n1,purchase\r\n2,sales\r\n');
   assert.deepEqual(csv.sent.map((one) => one.url.slice(one.url.indexOf('?'))), ['?after=0', '?after=1']);
   const round = client([200, { transfers: [line(1)], next: 1 }], [200, { transfers: [line(1)], next: 1 }]);
-  await assert.rejects(round.api.statement('acc', key), { code: 'malformed' });
+  await assert.rejects(round.api.statement('acc', key), { code: 'unavailable' });
   const newest = client([200, { transfers: [] }], [200, { transfers: [] }]);
   await newest.api.transfers('acc', key);
   await newest.api.transfers('acc', key, { before: 7 });

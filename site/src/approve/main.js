@@ -215,7 +215,7 @@ function drawOffer(message) {
     : el('a', { class: 'button full', href: '/wallet', target: '_blank', rel: 'noopener', textContent: text.addReal });
   page(
     top(quote), message,
-    facts(...about(quote), [text.balance, amount(balance, rate)], missing <= 0 && [text.after, amount(-missing, rate)]),
+    facts(...about(quote), quote.msat > 0 && [text.balance, amount(balance, rate)], quote.msat > 0 && missing <= 0 && [text.after, amount(-missing, rate)]),
     missing > 0 && notice(text.short(text.balanceValue(worth(missing, rate.usd_micros_per_btc, { up: true }), exactBits(missing))), 'warn'),
     el('div', { class: 'buttons' }, missing > 0 ? add : action(price(quote), approve, 'primary large full'), cancelButton()),
     reminder && el('p', { class: 'muted small center' }, text.remind, el('a', { href: '/wallet#words', target: '_blank', rel: 'noopener', textContent: text.remindLink }), '.'),

@@ -16,7 +16,7 @@ const WORDS = {
   order_expired: ['The approval has expired', 'Check the price and approve again.'],
   quote_invalid: ['The price offer was not accepted', 'Get a new one and approve again.'],
   order_pending: ['The shop has not decided yet', 'Send the same order again in a moment. You are never charged twice.'],
-  sold_out: ['Sold out', 'Somebody was faster: there are no more copies. Nothing was paid.'],
+  sold_out: ['Sold out', 'There are no more copies. Nothing was paid.'],
   order_conflict: ['This purchase was already finished in another window', 'Nothing more was charged. Go back to the page and open the work there.'],
   own_work: ['This is your own work', 'Creators don’t buy from themselves.'],
   delegation_expired: ['This device’s permission to use the wallet has ended', 'Restore the wallet from its recovery words to renew it.'],
@@ -46,7 +46,7 @@ const WORDS = {
 };
 
 /** Copies given away are gone, but there are others. */
-const NO_FREE_COPY = ['The free copies are gone', 'Somebody was faster. Nothing was paid. It can still be bought at its price.'];
+const NO_FREE_COPY = ['The free copies are gone', 'Nothing was paid. It can still be bought at its price.'];
 
 const OF_FILES = {
   wrong_key: ['The key does not fit this file', 'It was not opened. Tell whoever sells it; your purchase stays yours.'],

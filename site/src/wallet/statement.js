@@ -11,8 +11,7 @@ function row(line) {
   const sign = { [-1]: '−', 0: '', 1: '+' }[Math.sign(moved)];
   const words = text.kind[line.kind]?.(line) ?? line.kind;
   return el('tr', {},
-    el('td', { class: 'small' }, moment(line.time)),
-    el('th', { scope: 'row', textContent: words }),
+    el('th', { scope: 'row' }, el('span', { textContent: words }), el('span', { class: 'muted small' }, moment(line.time))),
     el('td', { class: `amount ${moved > 0 ? 'in' : ''}`, textContent: `${sign}${exactBits(Math.abs(moved))}` }),
     el('td', { class: 'amount', textContent: exactBits(line.balance_msat) }));
 }
@@ -31,7 +30,7 @@ function save(name, type, content) {
  */
 export function statement(client, wallet, account) {
   const lines = el('tbody');
-  const heads = [text.when, text.what, text.moved, text.balanceAfter].map((words, i) => el('th', { scope: 'col', class: i > 1 ? 'amount' : '', textContent: words }));
+  const heads = [text.what, text.moved, text.balanceAfter].map((words, i) => el('th', { scope: 'col', class: i > 0 ? 'amount' : '', textContent: words }));
   const table = el('table', { class: 'statement numbers' }, el('caption', { class: 'visually-hidden', textContent: text.statementCaption }), el('thead', {}, el('tr', {}, ...heads)), lines);
   // Wide on a narrow screen: it scrolls by itself, by keyboard too.
   const box = el('div', { class: 'scroll', tabIndex: 0, role: 'region', 'aria-label': text.statementCaption, hidden: true }, table);
