@@ -77,8 +77,8 @@ export function streamPlan(size, windows) {
 export async function packWork(wallet, options = {}) {
   const { bytes = randomBytes(1_000), title = 'A song', usd_micros = 250_000, use = 'download' } = options;
   const { pay_more = false, windows = 1, version = 1, nonce = randomBytes(16), name = 'song.bin' } = options;
-  const { mediaType = 'application/octet-stream', issuer = wallet.client.issuer, preview } = options;
-  const terms = { usd_micros, use, pay_more };
+  const { mediaType = 'application/octet-stream', giveaway, limit, issuer = wallet.client.issuer, preview } = options;
+  const terms = { usd_micros, use, pay_more, ...(giveaway && { giveaway }), ...(limit && { limit }) };
   const invented = { segments: streamPlan(bytes.length, windows), mse: 'video/mp4; codecs="avc1.42C01E, mp4a.40.2"', duration_ms: windows * 10_000 };
   const { plan = invented } = options;
   const streamed = use === 'stream' && { segments: plan.segments, mse: plan.mse, durationMs: plan.duration_ms };
