@@ -101,10 +101,11 @@ test('a buyer gets the very bytes of the creator, pays the price once, and the c
   assert.equal((await look(creator)).incoming_msat, 0);
   const [purchase, ...others] = await purchasesOf(buyer);
   assert.equal(others.length, 0);
-  const { time, ...bought } = purchase;
+  const { time, handle, ...bought } = purchase;
   assert.deepEqual(bought, {
-    order: order.order, work: song.work, version: 1, title: 'Nocturne', use: 'download', usd_micros: PRICE, msat: PRICE,
+    order: order.order, work: song.work, version: 1, title: 'Nocturne', use: 'download', usd_micros: PRICE, msat: PRICE, refunded_msat: 0, active: true,
   });
+  assert.match(handle, /^pur_[\w-]+$/);
   assert.ok(Math.abs(time - Date.now() / 1000) < 60);
 });
 
