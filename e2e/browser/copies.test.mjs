@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { makeSignOut } from '../../sdk/js/src/index.js';
-import { buy, fund, look, newWallet, publish, purchasesOf } from '../lib/actors.mjs';
+import { buy, claimsOf, fund, look, newWallet, publish, purchasesOf } from '../lib/actors.mjs';
 import { openStack, scratch } from '../lib/stack.mjs';
 import { until } from '../lib/until.mjs';
 import { approve, frameOf, openBrowser, openWallet, press, shot } from './lib/browser.mjs';
@@ -84,7 +84,28 @@ step('the second buyer pays the price', async () => {
     await visited.page.close();
     return null;
   });
-  await approve(await openWallet(seen.page, seen.frame), { fresh: true });
+  const wallet = await openWallet(seen.page, seen.frame);
+  await wallet.setViewportSize({ width: 440, height: 760 });
+  // The shop takes its time: the very same order is sent until it is decided.
+  const sent = [];
+  let undecided = true;
+  await context.route('**/v1/orders', (route) => {
+    const { order } = route.request().postDataJSON();
+    sent.push(order);
+    if (!undecided) return route.continue();
+    const pending = { status: 'pending', order: claimsOf(order).order };
+    return route.fulfill({ status: 202, json: pending });
+  });
+  await press(wallet.getByRole('button', { name: 'Make a wallet and continue' }));
+  await press(wallet.getByRole('button', { name: /^Add .* of test money$/ }));
+  await press(wallet.getByRole('button', { name: 'Pay $0.25' }));
+  await wallet.getByText('Waiting for the shop; you will not be charged twice.').waitFor();
+  await shot(wallet, 'wallet-pending');
+  const closed = wallet.waitForEvent('close');
+  undecided = false;
+  await closed;
+  await context.unroute('**/v1/orders');
+  assert.ok(sent.length > 1 && new Set(sent).size === 1, `${sent.length} orders`);
   await seen.frame.getByText('Save file').waitFor();
   await seen.page.close();
   assert.deepEqual(complaints, []);

@@ -6,6 +6,7 @@ import { orderId } from '../../../sdk/js/src/ids.js';
 import { parseJws } from '../../../sdk/js/src/jws.js';
 import { thumbprint } from '../../../sdk/js/src/keys.js';
 import { formatUsd } from '../../../sdk/js/src/money.js';
+import { copiesLeft } from '../../../sdk/js/src/terms.js';
 import { explain } from '../frame/problems.js';
 import { CALM_MS, approveAddress, awaitReceipt } from '../frame/purchase.js';
 import { openStore } from '../frame/store.js';
@@ -173,9 +174,14 @@ export class Shop {
     const current = record.version === manifest.version;
     const words = current ? text.matches(this.#host) : text.older(this.#host);
     const badge = this.#testMoney && testBadge(text.testMoney, text.testMoneyHint);
+    const { terms } = record;
+    const { free, left } = copiesLeft(record);
+    const due = free > 0 ? 0 : terms.usd_micros;
+    const gone = left === 0;
+    const now = [price(due), free > 0 && text.freeLeft(free, terms.giveaway, price(terms.usd_micros)), Number.isFinite(left) && text.left(left, terms.limit)].filter(Boolean).join(', ');
     this.#head.replaceChildren(
       notice(words, 'good'),
-      facts([text.price, price(manifest.terms.usd_micros)], [text.priceNow, el('span', {}, price(record.terms.usd_micros), badge && ' ', badge)]));
+      facts([text.price, price(manifest.terms.usd_micros)], [text.priceNow, gone ? text.soldOut : el('span', {}, now, badge && ' ', badge)]));
     if (this.#entry.receipt) {
       this.#buttons.replaceChildren(action(frameText.open, () => this.#open(), 'primary large'), ...this.#forget());
       return;
@@ -190,7 +196,9 @@ export class Shop {
       return;
     }
     const shownAt = performance.now();
-    const buy = el('button', { type: 'button', id: 'buy', class: 'button primary large', textContent: text.buy(price(record.terms.usd_micros)) });
+    // Whoever has a copy may have a new receipt for it; the wallet knows.
+    const offer = gone ? frameText.openOwned : due === 0 ? text.getFree : text.buy(price(due));
+    const buy = el('button', { type: 'button', id: 'buy', class: 'button primary large', textContent: offer });
     buy.addEventListener('click', (event) => {
       if (event.timeStamp - shownAt > CALM_MS) this.#buy(record);
     });
