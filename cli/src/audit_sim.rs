@@ -237,7 +237,7 @@ impl World {
             return;
         };
         let (net, fee) = (batch.net, batch.fee);
-        if !batch.net_home && !(fees_first && !batch.fee_home) {
+        if !batch.net_home && (batch.fee_home || !fees_first) {
             batch.net_home = true;
             let book = self.book(whom);
             *book.home.entry(name.clone()).or_default() += net;
