@@ -160,6 +160,7 @@ impl Fake {
             terms_digest: Digest::parse(&b64::encode(&[0; 32])).unwrap(),
             version,
             versions: Vec::new(),
+            stock: None,
             ledger: LedgerId::Test,
         });
         fake
@@ -235,6 +236,7 @@ impl World for Fake {
             record,
             payee,
             keys: Vec::new(),
+            slots: None,
         })
     }
 
