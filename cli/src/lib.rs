@@ -21,13 +21,6 @@
 pub mod answers;
 pub mod args;
 pub mod audit;
-#[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a test that overflows has failed, as it should"
-)]
-mod audit_sim;
-mod audit_walk;
 pub mod buy;
 pub mod clock;
 pub mod fail;

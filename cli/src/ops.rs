@@ -19,7 +19,8 @@ use serde_json::json;
 use crate::{
     answers::Done,
     args::origin,
-    audit_walk, clock,
+    audit::walk,
+    clock,
     fail::Result,
     issuer::{Issuer, signing_failed},
     keyfile, money, say,
@@ -213,7 +214,7 @@ impl Cli {
                 });
                 (command, said)
             }
-            Command::Audit { age } => return audit_walk::audit(&signer, age, self.json),
+            Command::Audit { age } => return walk::audit(&signer, age, self.json),
         };
         let Done {} = signer.send(&command)?;
         say::line(&if self.json {
