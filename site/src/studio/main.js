@@ -7,6 +7,7 @@ import { MIN_PRICE, afterFee, formatBits, formatUsd, parseUsd, usdToMsat } from 
 import { loadConfig } from '../shared/config.js';
 import { $, Pace, announce, copyRow, el, explain, formatBytes, formatClock, formatLeft, problemNotice } from '../shared/ui.js';
 import { createWallet, ensureDelegated, walletClient, wordsOnce } from '../shared/wallet-store.js';
+import { readAccount } from '../wallet/account.js';
 import { Packer } from './packer.js';
 import { keptFile, sweep } from './scratch.js';
 import { addresses, fixWork, forgetWork, listWorks, publishWork, saveWork } from './works.js';
@@ -634,8 +635,7 @@ async function cleanUp() {
 async function learnRate() {
   const me = await identity();
   const client = await walletClient();
-  wallet = await ensureDelegated(me, client);
-  account = await client.account(me.account, me.device);
+  ({ wallet, account } = await readAccount(client, me));
   await showPrice();
 }
 
