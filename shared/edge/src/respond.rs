@@ -41,13 +41,19 @@ fn with_cache(status: u16, cache: &str, body: Vec<u8>) -> Response {
 }
 
 /// JSON that is written already, never stored.
-pub(crate) fn json_bytes(status: u16, body: Vec<u8>) -> Response {
+/// JSON that is written already, never stored.
+pub fn json_bytes(status: u16, body: Vec<u8>) -> Response {
     with_cache(status, "no-store", body)
 }
 
 /// 200 with JSON, never stored.
 pub fn json<T: Serialize>(value: &T) -> Result<Response> {
     json_with(200, "no-store", value)
+}
+
+/// JSON with another status, never stored.
+pub fn json_status<T: Serialize>(status: u16, value: &T) -> Result<Response> {
+    json_with(status, "no-store", value)
 }
 
 /// 201 with JSON, never stored.
