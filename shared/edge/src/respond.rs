@@ -42,6 +42,7 @@ fn with_cache(status: u16, cache: &str, body: Vec<u8>) -> Response {
 
 /// JSON that is written already, never stored.
 /// JSON that is written already, never stored.
+#[must_use]
 pub fn json_bytes(status: u16, body: Vec<u8>) -> Response {
     with_cache(status, "no-store", body)
 }

@@ -31,8 +31,11 @@ export function commit(storage, run) {
 }
 "#)]
 extern "C" {
-    #[wasm_bindgen(catch)]
-    fn commit(storage: &JsValue, run: &mut dyn FnMut() -> f64) -> std::result::Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = commit)]
+    fn in_storage(
+        storage: &JsValue,
+        run: &mut dyn FnMut() -> f64,
+    ) -> std::result::Result<(), JsValue>;
 }
 
 /// A table of rows by key. Its first column is `key BLOB PRIMARY KEY`; statements are written out, so
@@ -81,7 +84,7 @@ impl Schema {
 pub type Columns = Vec<Value>;
 
 /// Runs a waiting request's job; or, where its transaction was undone, takes back what it said.
-type Job = Box<dyn Fn(Turn) -> bool>;
+type Waiting = Box<dyn Fn(Turn) -> bool>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
@@ -112,7 +115,7 @@ struct Inner {
     /// A write of the running transaction failed.
     failed: Cell<bool>,
     undone: Cell<u64>,
-    waiting: RefCell<Vec<Job>>,
+    waiting: RefCell<Vec<Waiting>>,
 }
 
 impl fmt::Debug for Store {
@@ -124,6 +127,7 @@ impl fmt::Debug for Store {
 impl Store {
     /// Of an object. Tables come with the first write: whoever asks for an id that nobody made must
     /// not leave a database behind. Older ones are brought up to date at once.
+    #[must_use]
     pub fn of(state: State, schema: &'static Schema) -> Self {
         let sql = Sql::of(&state);
         let store = Self(Rc::new(Inner {
@@ -201,7 +205,7 @@ impl Store {
 
     fn in_transaction(&self, job: impl Fn() -> Result<()>) -> Result<()> {
         let mut run = || if job().is_ok() { 0.0 } else { -1.0 };
-        commit(self.0.state.storage().as_raw(), &mut run)
+        in_storage(self.0.state.storage().as_raw(), &mut run)
             .map_err(|error| internal(format!("{error:?}")))
     }
 
@@ -311,12 +315,16 @@ impl Store {
 
     /// Runs `job` in a transaction, together with those of other requests that are waiting. It may
     /// run again if a job beside it fails.
-    pub async fn transact<T: 'static>(&self, job: impl Fn() -> Result<T> + 'static) -> Result<T> {
-        let slot: Rc<RefCell<Option<Result<T>>>> = Rc::default();
+    pub async fn commit(&self, job: Rc<dyn Fn(&Self) -> Result<()>>) -> Result<()> {
+        let slot: Rc<RefCell<Option<Result<()>>>> = Rc::default();
         let filled = Rc::clone(&slot);
         let store = self.clone();
         self.0.waiting.borrow_mut().push(Box::new(move |turn| {
-            let done = if turn == Turn::Run { Some(job()) } else { None };
+            let done = if turn == Turn::Run {
+                Some(job(&store))
+            } else {
+                None
+            };
             let done = done.filter(|_| !store.0.failed.get());
             let stands = done.is_some();
             *filled.borrow_mut() = Some(done.unwrap_or_else(|| Err(ErrorCode::Unavailable.into())));
@@ -339,7 +347,7 @@ impl Store {
         done.unwrap_or_else(|| Err(ErrorCode::Unavailable.into()))
     }
 
-    fn flush(&self, jobs: &[Job]) {
+    fn flush(&self, jobs: &[Waiting]) {
         if self.run(jobs) || jobs.len() < 2 {
             return;
         }
@@ -349,7 +357,7 @@ impl Store {
         }
     }
 
-    fn run(&self, jobs: &[Job]) -> bool {
+    fn run(&self, jobs: &[Waiting]) -> bool {
         self.0.wake.set(None);
         self.0.failed.set(false);
         let mut run = || {
@@ -362,7 +370,7 @@ impl Store {
             )]
             self.to_arm().map_or(0.0, |at| at as f64)
         };
-        let done = commit(self.0.state.storage().as_raw(), &mut run);
+        let done = in_storage(self.0.state.storage().as_raw(), &mut run);
         match done {
             Ok(()) => {
                 if let Some(at) = self.to_arm() {

@@ -1,7 +1,7 @@
 //! What the ledger's objects need of the world: tables, a clock, each other. The runtime gives it to
 //! them in `*_do.rs`, and a simulator in `tests/`, where time, crashes and messages are made up.
 
-use std::fmt::Debug;
+use std::{cell::RefCell, pin::Pin, rc::Rc};
 
 use satchel_crypto::{Key32, ed25519::Verifier};
 use satchel_domain::ledger::LedgerId;
@@ -117,6 +117,12 @@ pub struct Config {
     pub handle_key: Key32,
 }
 
+/// A job of a transaction: reads, decides, writes.
+pub type Job<T> = Rc<dyn Fn(&T) -> Result<()>>;
+
+/// What comes of waiting. Boxed: one of these for each question would be a third of the worker.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
+
 /// The world of one object.
 pub trait Host {
     /// Its tables.
@@ -136,35 +142,47 @@ pub trait Host {
     fn dice(&self) -> u8;
     /// Runs a job in one storage transaction: all that it writes is durable when this returns, or none.
     /// The job reads, decides and writes; it may run again if its transaction is undone.
-    fn transact<T: 'static>(
-        &self,
-        job: impl Fn(&Self::Tables) -> Result<T> + 'static,
-    ) -> impl Future<Output = Result<T>>;
+    fn commit(&self, job: Job<Self::Tables>) -> Waiting<'_, ()>;
     /// Asks another object; makes a new stub each time, and never asks twice by itself.
-    fn ask_json(
-        &self,
-        place: Place<'_>,
-        path: &str,
-        body: &[u8],
-    ) -> impl Future<Output = Result<Vec<u8>>>;
+    fn ask_json<'a>(
+        &'a self,
+        place: Place<'a>,
+        path: &'a str,
+        body: Vec<u8>,
+    ) -> Waiting<'a, Vec<u8>>;
 
     /// Unix seconds.
     fn now_s(&self) -> u64 {
         self.now_ms().checked_div(1_000).unwrap_or(0)
     }
 
-    /// Asks another object.
-    fn ask<I: Serialize + Debug, O: FromJson>(
+    /// [`Host::commit`] of a job that gives something.
+    fn transact<T: 'static>(
+        &self,
+        job: impl Fn(&Self::Tables) -> Result<T> + 'static,
+    ) -> impl Future<Output = Result<T>> {
+        let slot: Rc<RefCell<Option<T>>> = Rc::default();
+        let filled = Rc::clone(&slot);
+        let committed = self.commit(Rc::new(move |tables| {
+            *filled.borrow_mut() = Some(job(tables)?);
+            Ok(())
+        }));
+        async move {
+            committed.await?;
+            let done = slot.borrow_mut().take();
+            done.ok_or_else(|| ErrorCode::Unavailable.into())
+        }
+    }
+
+    /// [`Host::ask_json`] with documents.
+    fn ask<I: Serialize, O: FromJson>(
         &self,
         place: Place<'_>,
         path: &str,
         body: &I,
     ) -> impl Future<Output = Result<O>> {
-        async move {
-            let body = encode(body)?;
-            let answer = self.ask_json(place, path, &body).await?;
-            satchel_json::from_slice(&answer).map_err(|_| ErrorCode::Internal.into())
-        }
+        let body = encode(body);
+        async move { decode(&self.ask_json(place, path, body?).await?) }
     }
 }
 

@@ -10,7 +10,7 @@ use satchel_edge::{
 use satchel_wire::Result;
 use worker::{Env, Request, Response, State};
 
-use crate::host::{Config, Host, Place};
+use crate::host::{Config, Host, Job, Place, Waiting};
 
 /// What an object has of the runtime.
 pub(crate) struct World {
@@ -100,15 +100,21 @@ impl Host for World {
         random::<1>().map_or(0, |[byte]| byte)
     }
 
-    async fn transact<T: 'static>(&self, job: impl Fn(&Store) -> Result<T> + 'static) -> Result<T> {
-        let store = self.store.clone();
-        self.store.transact(move || job(&store)).await
+    fn commit(&self, job: Job<Store>) -> Waiting<'_, ()> {
+        Box::pin(self.store.commit(job))
     }
 
-    async fn ask_json(&self, place: Place<'_>, path: &str, body: &[u8]) -> Result<Vec<u8>> {
-        let (binding, name) = place.address();
-        object(&self.env, binding, name)?
-            .post_bytes(path, body)
-            .await
+    fn ask_json<'a>(
+        &'a self,
+        place: Place<'a>,
+        path: &'a str,
+        body: Vec<u8>,
+    ) -> Waiting<'a, Vec<u8>> {
+        Box::pin(async move {
+            let (binding, name) = place.address();
+            object(&self.env, binding, name)?
+                .post_bytes(path, &body)
+                .await
+        })
     }
 }
