@@ -152,7 +152,7 @@ pub fn refund(
     let issuer = Issuer::new(&wallet.issuer().clone(), base)?;
     let account = issuer.delegated(&mut wallet, Issuer::account)?;
     let ledger = account.ledger;
-    let mut pay = |msat| {
+    let mut pay = |seq, msat| {
         let asked = Asked {
             purchase,
             seq,
@@ -170,26 +170,28 @@ pub fn refund(
             convert(rate, usd_micros)?
         }
         // What is left is the ledger's to say: it refuses more than anything can have cost, and tells.
-        None => match pay(Msat::new(MAX_MSAT).unwrap_or_default()) {
-            Err(failure) if failure.is("refund_exceeds") => {
-                let left = failure.number.and_then(|left| Msat::new(left).ok());
-                match left.filter(|left| *left != Msat::ZERO) {
-                    Some(left) => left,
-                    None => return Err(failure),
-                }
-            }
-            Err(failure) => return Err(failure),
+        None => match pay(seq, Msat::new(MAX_MSAT).unwrap_or_default()) {
+            Err(failure) => left_of(failure)?,
             Ok(done) => done.msat,
         },
     };
-    let mut done = pay(msat)?;
+    let (mut seq, mut msat) = (seq, msat);
+    let mut done = match pay(seq, msat) {
+        // Of what was paid back before only the buyer's account knows: it refuses, for good, and
+        // says what is left.
+        Err(failure) if amount.is_none() => {
+            (seq, msat) = (seq.saturating_add(1), left_of(failure)?);
+            pay(seq, msat)
+        }
+        answer => answer,
+    }?;
     for _ in 0..POLLS {
         if done.status == OrderStatus::Posted {
             break;
         }
         thread::sleep(POLL_PAUSE);
         // Sending it again is asking.
-        done = pay(msat)?;
+        done = pay(seq, msat)?;
     }
     if done.status != OrderStatus::Posted {
         return Err(
@@ -215,6 +217,16 @@ pub fn refund(
         "fee back  {}{mark}",
         money::bits(done.fee_returned_msat)
     ))
+}
+
+/// What a refusal says is left, if it says so.
+fn left_of(failure: Failure) -> Result<Msat> {
+    let left = failure
+        .number
+        .filter(|_| failure.is("refund_exceeds"))
+        .and_then(|left| Msat::new(left).ok())
+        .filter(|left| *left != Msat::ZERO);
+    left.ok_or(failure)
 }
 
 fn convert(rate: answers::Rate, usd_micros: u64) -> Result<Msat> {

@@ -72,7 +72,7 @@ impl World {
         let mut fees = account(&[("fees", 15, 0), ("fee_returned", 0, 5)]);
         fees.inboxes = vec![sum(INBOX, 15, 0)];
         fees.sent = vec![sum("rfd_a/fee", 0, 5)];
-        let accounts = BTreeMap::from([("buyer", buyer), ("seller", seller), ("fees", fees)]);
+        let accounts = BTreeMap::from([("buyer", buyer), ("seller", seller), ("fees-7", fees)]);
         Self {
             before: accounts.clone(),
             inbox: InboxAudit {
@@ -185,7 +185,7 @@ fn a_lost_fold_is_found_whether_net_or_fee() {
     world.both("seller", |seller| seller.inboxes.clear());
     assert_eq!(world.faults(), [fault(INBOX, -285)]);
     let mut world = World::sound();
-    world.both("fees", |fees| {
+    world.both("fees-7", |fees| {
         fees.inboxes = vec![sum(INBOX, 14, 0)];
     });
     assert_eq!(world.faults(), [fault(INBOX, -1)]);
@@ -216,7 +216,7 @@ fn folds_between_the_readings_are_no_fault() {
     // Home had nothing when it was first read, and has all now.
     let seller = world.before.get_mut("seller").unwrap();
     *seller = account(&[]);
-    world.before.get_mut("fees").unwrap().inboxes.clear();
+    world.before.get_mut("fees-7").unwrap().inboxes.clear();
     world.before.get_mut("buyer").unwrap().received.clear();
     assert_eq!(world.faults(), []);
 }

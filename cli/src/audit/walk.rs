@@ -10,7 +10,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    audit::{Account, FEES, Inbox, Read, Report},
+    audit::{Account, Inbox, Read, Report},
     clock,
     fail::{Exit, Failure, Result},
     money,
@@ -40,8 +40,7 @@ impl Walk<'_> {
     }
 
     fn names(&self) -> Result<BTreeSet<String>> {
-        // The operator's own, should it not be listed before its first fee.
-        let mut names = BTreeSet::from([FEES.to_owned()]);
+        let mut names = BTreeSet::new();
         for shard in 0..SHARDS {
             let mut after = String::new();
             loop {
@@ -180,7 +179,7 @@ fn print(report: &Report) -> Result<()> {
         ("on the way to inboxes", amount(report.outboxes_msat)),
         ("waiting in inboxes", amount(report.waiting_msat)),
         ("refunds, corrections", amount(report.sendings_msat)),
-        ("moved while reading", amount(report.moved_msat)),
+        ("not settled", amount(report.moved_msat)),
     ] {
         say::line(format!("{name:<22}{text}").trim_end())?;
     }

@@ -127,7 +127,7 @@ fn an_audit_reads_everything_and_names_what_is_wrong() {
             book(285, 0, &json!({"inboxes": ["seller/0/0", 285, 0]})),
         );
         add(
-            "fees",
+            "fees-7",
             book(15, 0, &json!({"inboxes": ["seller/0/0", 15, 0]})),
         );
         add(

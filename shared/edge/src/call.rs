@@ -153,6 +153,11 @@ impl Call {
             .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))
     }
 
+    /// The whole body of a request that another worker or object of ours has made.
+    pub async fn body_from_ourselves(&mut self) -> Result<Vec<u8>> {
+        self.request.bytes().await.map_err(crate::internal)
+    }
+
     /// The body, at most [`MAX_BODY_BYTES`].
     pub async fn body(&mut self) -> Result<Vec<u8>> {
         let too_large =

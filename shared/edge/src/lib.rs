@@ -12,6 +12,7 @@ mod respond;
 mod security;
 mod settings;
 mod sql;
+mod store;
 
 pub use cache::TtlCache;
 pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
@@ -19,11 +20,12 @@ pub use clock::{now_ms, now_s, random};
 pub use platform::Platform;
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{
-    accepted, created, html, json, json_cached, json_tagged, problem, redirect, text,
+    created, html, json, json_bytes, json_cached, json_status, json_tagged, problem, redirect, text,
 };
 pub use security::{PageKind, page_headers};
 pub use settings::Settings;
 pub use sql::{Row, Sql, Tables, Value, Write, commit, rearm};
+pub use store::{Columns, Schema, Store, Table};
 
 pub use worker::{Env, Response};
 

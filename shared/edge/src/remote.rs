@@ -54,6 +54,11 @@ impl Remote {
         read(&self.ask("POST", path, Some(&body)).await?)
     }
 
+    /// `POST path` with a body that is JSON; gives the answer's body.
+    pub async fn post_bytes(&self, path: &str, body: &[u8]) -> Result<Vec<u8>> {
+        self.ask("POST", path, Some(body)).await
+    }
+
     /// `GET path`; the answer goes on to the client as it came.
     pub async fn pass(&self, path: &str) -> Result<Response> {
         let answer = self.ask("GET", path, None).await?;

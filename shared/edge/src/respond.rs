@@ -41,7 +41,8 @@ fn with_cache(status: u16, cache: &str, body: Vec<u8>) -> Response {
 }
 
 /// JSON that is written already, never stored.
-pub(crate) fn json_bytes(status: u16, body: Vec<u8>) -> Response {
+#[must_use]
+pub fn json_bytes(status: u16, body: Vec<u8>) -> Response {
     with_cache(status, "no-store", body)
 }
 
@@ -50,14 +51,14 @@ pub fn json<T: Serialize>(value: &T) -> Result<Response> {
     json_with(200, "no-store", value)
 }
 
+/// JSON with another status, never stored.
+pub fn json_status<T: Serialize>(status: u16, value: &T) -> Result<Response> {
+    json_with(status, "no-store", value)
+}
+
 /// 201 with JSON, never stored.
 pub fn created<T: Serialize>(value: &T) -> Result<Response> {
     json_with(201, "no-store", value)
-}
-
-/// 202 with JSON, never stored: taken in, not decided yet.
-pub fn accepted<T: Serialize>(value: &T) -> Result<Response> {
-    json_with(202, "no-store", value)
 }
 
 /// 200 with JSON that anybody may keep for `max_age_s`.

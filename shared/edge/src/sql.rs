@@ -105,6 +105,19 @@ impl Row {
         }
     }
 
+    /// All columns.
+    pub fn into_values(self) -> Result<Vec<Value>> {
+        let whole = |row: &Self, i| row.int(i).map(Value::Int);
+        (0..self.0.len())
+            .map(|i| match self.0.get(i) {
+                Some(SqlStorageValue::String(text)) => Ok(Value::Text(text.clone())),
+                Some(SqlStorageValue::Blob(bytes)) => Ok(Value::Blob(bytes.clone())),
+                None | Some(SqlStorageValue::Null) => Ok(Value::Null),
+                Some(_) => whole(&self, i),
+            })
+            .collect()
+    }
+
     /// Whether column `i` is NULL.
     #[must_use]
     pub fn is_null(&self, i: usize) -> bool {

@@ -62,6 +62,7 @@ shapes! {
         stock: Option<Stock>,
     }
     /// Copies of a work that are sold or reserved.
+    #[derive(Default)]
     Stock {
         /// All of them.
         sold: u32,
@@ -464,11 +465,5 @@ impl Record {
         };
         let gone = self.stock.clone().unwrap_or_default();
         gone.given < giveaway && self.terms.limit.is_none_or(|limit| gone.sold < limit)
-    }
-}
-
-impl Default for Stock {
-    fn default() -> Self {
-        Self { sold: 0, given: 0 }
     }
 }

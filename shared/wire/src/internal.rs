@@ -265,8 +265,8 @@ pub struct Credit {
     pub payee: AccountId,
     /// The buyer's order, unique.
     pub order: OrderId,
-    /// What was sold.
-    pub work: WorkId,
+    /// What was sold; unknown of credits from before it was noted.
+    pub work: Option<WorkId>,
     /// The price.
     pub gross: Msat,
     /// The operator's share of it.

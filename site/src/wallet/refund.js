@@ -70,7 +70,11 @@ export function refundForm(client, wallet, account) {
     try {
       // What is left is the ledger's to say: it refuses too much, and tells.
       const msat = all.checked ? await pay(purchase, seq, TOO_MUCH).catch(leftOf) : usdToMsat(micros, rate);
-      const done = await pay(purchase, seq, msat);
+      // Of what was paid back before only the buyer's account knows: it refuses, for good, and says what is left.
+      const done = await pay(purchase, seq, msat).catch((error) => {
+        if (!all.checked) throw error;
+        return pay(purchase, seq + 1, leftOf(error));
+      });
       const words = done.replayed ? text.refundReplayed(exactBits(done.msat)) : text.refundDone(`${exactBits(done.msat)}${micros ? ` (${formatUsd(micros)})` : ''}`, done.fee_returned_msat > 0 && exactBits(done.fee_returned_msat));
       said.replaceChildren(notice(words, 'good'));
     } catch (error) {

@@ -7,8 +7,9 @@ use satchel_domain::{
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    api::Record,
-    internal::{Credit, RegisterWork, Transfer, VersionKeys, WorkSnapshot},
+    api::{Record, TransferOut},
+    internal::{Credit, RegisterWork, Sending, Transfer, VersionKeys, WorkSnapshot},
+    operator::Correct,
     order::work_tag,
 };
 use serde::Serialize;
@@ -21,29 +22,20 @@ pub const MAX_OUTBOX: usize = 512;
 pub const BATCH: usize = 128;
 /// Most keys an account may have delegated at once.
 pub const MAX_DELEGATIONS: u64 = 64;
-/// Length of an inbox epoch: a closed inbox still answers late deliveries and never grows again.
-pub const EPOCH_S: u64 = 30 * 24 * 3_600;
+/// How long ended delegations are kept: a retry of what they signed must still verify.
+pub const KEEP_KEYS_S: u64 = 30 * 24 * 3_600;
+/// An order that waits for a copy is given up after this.
+pub const RESERVE_LIFE_S: u64 = 600;
+/// A work asks what became of a reservation that is so old.
+pub const STALE_RESERVE_S: u64 = 30;
+/// Sales in a second from which a work's are spread over more inboxes, and most inboxes.
+pub const HOT: u64 = 50;
+/// Most inboxes a work's sales are spread over.
+pub const MAX_SLOTS: u32 = 64;
 /// Purchases on a page.
-pub const PAGE: u64 = 50;
+pub const PAGE: usize = 50;
 /// Most test money one request may give, millisatoshi ($100 at the fixed test rate).
 pub const MAX_TEST_MONEY: u64 = 100_000_000;
-/// The account that collects the operator's share.
-pub const FEES: &str = "fees";
-
-/// What a row of `transfers` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    /// A debit for a work.
-    Purchase = 1,
-    /// A work owned already, issued to another key: moves nothing.
-    Reissue = 2,
-    /// Test money in.
-    Fund = 3,
-    /// Sales folded in by an inbox.
-    Fold = 4,
-}
-
 /// The body of a purchase or re-issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
@@ -51,12 +43,63 @@ pub struct Entry {
     pub transfer: Transfer,
     /// Where the credit goes; `None` for a re-issue.
     pub credit: Option<OutCredit>,
+    /// Whether the work counts its copies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted: Option<bool>,
+    /// The key that signed, if its total is capped: what is given up is not spent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capped: Option<String>,
+    /// Why it was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub void: Option<Void>,
 }
 satchel_json::read!(Entry {
     transfer,
     credit,
+    counted,
+    capped,
+    void,
     ..
 });
+
+/// Why an order was given up. Stored, so that a retry is told the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Void {
+    /// No copy is left.
+    Limit,
+    /// No free copy is left.
+    Giveaway,
+    /// It was not decided in time, or the work was asked to let its copy go.
+    Late,
+}
+satchel_json::read_names!(Void { Limit = "limit", Giveaway = "giveaway", Late = "late" });
+
+impl Void {
+    /// As the buyer is told.
+    #[must_use]
+    pub fn error(self) -> ApiError {
+        match self {
+            Self::Limit => ApiError::from(ErrorCode::SoldOut).with("of", "limit"),
+            Self::Giveaway => ApiError::from(ErrorCode::SoldOut).with("of", "giveaway"),
+            Self::Late => ErrorCode::OrderExpired.into(),
+        }
+    }
+
+    /// What a work's refusal means; `None` where the outcome is unknown.
+    #[must_use]
+    pub fn of(error: &ApiError) -> Option<Self> {
+        match error.code {
+            ErrorCode::SoldOut => Some(if error.member("of") == Some(&"giveaway".into()) {
+                Self::Giveaway
+            } else {
+                Self::Limit
+            }),
+            ErrorCode::OrderExpired => Some(Self::Late),
+            _ => None,
+        }
+    }
+}
 
 /// A credit with the inbox chosen for it: chosen once, so that a retry never chooses again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,38 +111,67 @@ pub struct OutCredit {
 }
 satchel_json::read!(OutCredit { inbox, credit, .. });
 
-/// First byte of a row's key: orders and re-issues share a space, so that an id is used once.
-fn space(kind: Kind) -> u8 {
-    match kind {
-        Kind::Purchase | Kind::Reissue => 1,
-        Kind::Fund => 2,
-        Kind::Fold => 3,
-    }
+/// First byte of a row's key. Orders, re-issues and sendings share a space, so that an id is used once.
+const IDS: u8 = 1;
+/// Test money.
+const FUNDS: u8 = 2;
+/// Batches of sales.
+const FOLDS: u8 = 3;
+
+/// Whether a key is that of a batch of sales.
+#[must_use]
+pub fn is_fold(key: &[u8]) -> bool {
+    key.first() == Some(&FOLDS)
+}
+
+/// Key of a transfer by the 20 bytes of its id.
+#[must_use]
+pub fn id_key(id: &[u8]) -> Vec<u8> {
+    [&[IDS][..], id].concat()
 }
 
 /// Key of an order's row: `1 ‖ work tag ‖ random`, so that what is owned is found by prefix.
 pub fn order_key(order: &OrderId) -> Result<Vec<u8>> {
     let id = b32::decode_array::<ID_BYTES>(order.body()).map_err(|_| ErrorCode::Malformed)?;
-    Ok([&[space(Kind::Purchase)][..], &id].concat())
+    Ok(id_key(&id))
 }
 
 /// Keys from `.0` to below `.1` hold every order for the work.
 #[must_use]
 pub fn work_range(work: &WorkId) -> (Vec<u8>, Vec<u8>) {
-    let low = [&[space(Kind::Purchase)][..], &work_tag(work)].concat();
+    let low = id_key(&work_tag(work));
     let high = [&low[..], &[0xff; ID_BYTES]].concat();
     (low, high)
 }
 
-/// Key of any other row, by the id its client made.
-#[must_use]
-pub fn other_key(kind: Kind, id: &str) -> Vec<u8> {
+fn hashed(space: u8, id: &str) -> Vec<u8> {
     let digest = sha256(id.as_bytes());
-    [
-        &[space(kind)][..],
-        digest.get(..ID_BYTES).unwrap_or_default(),
-    ]
-    .concat()
+    [&[space][..], digest.get(..ID_BYTES).unwrap_or_default()].concat()
+}
+
+/// Key of a funding, by the id its client made.
+#[must_use]
+pub fn fund_key(id: &str) -> Vec<u8> {
+    hashed(FUNDS, id)
+}
+
+/// Key of a batch of sales.
+#[must_use]
+pub fn fold_key(inbox: &str, number: u64) -> Vec<u8> {
+    hashed(FOLDS, &format!("{inbox}/{number}"))
+}
+
+/// Key of a sending, or of what follows from one, by its id.
+#[must_use]
+pub fn sending_key(id: &str) -> Vec<u8> {
+    hashed(IDS, id)
+}
+
+/// The operator's account that collects the fees of a seller's sales: one of 64, so that none is hot.
+#[must_use]
+pub fn fees_of(payee: &str) -> String {
+    let [first, ..] = sha256(payee.as_bytes());
+    format!("fees-{}", first & 63)
 }
 
 /// The opaque name of a purchase.
@@ -121,18 +193,34 @@ pub fn read_handle(key: &Key32, name: &str) -> Result<(AccountId, OrderId)> {
     Ok((account, order.map_err(|_| unknown())?))
 }
 
-/// The inbox of a seller for a credit made now.
+/// The inbox of a seller for a credit made now: `payee/day/slot`. A seller of a few sales has one a week,
+/// slot 0; one whose work is sold by the dozen a second has `slots` a day, from 1. So no inbox outgrows
+/// its object, though it forgets no order, and none takes more than it can.
 #[must_use]
-pub fn inbox_name(payee: &AccountId, now_s: u64, order: &OrderId, slots: u64) -> String {
-    let last = order.body().bytes().next_back().unwrap_or(0);
-    let slot = u64::from(last).checked_rem(slots).unwrap_or(0);
-    format!("{payee}/{}/{slot}", epoch(now_s))
+pub fn inbox_name(payee: &AccountId, now_s: u64, order: &OrderId, slots: u32) -> String {
+    let today = day(now_s);
+    if slots <= 1 {
+        let week = today.saturating_sub(today.checked_rem(7).unwrap_or(0));
+        return format!("{payee}/{week}/0");
+    }
+    let [.., a, b] = sha256(order.as_str().as_bytes());
+    let slot = u32::from(u16::from_be_bytes([a, b])).checked_rem(slots);
+    format!("{payee}/{today}/{}", slot.unwrap_or(0).saturating_add(1))
 }
 
-/// The epoch of a moment.
+fn day(now_s: u64) -> u64 {
+    now_s.checked_div(24 * 3_600).unwrap_or(0)
+}
+
+/// Whether an inbox may still hold sales that have not come home. Older ones are empty, or so late
+/// that an audit tells.
 #[must_use]
-pub fn epoch(now_s: u64) -> u64 {
-    now_s.checked_div(EPOCH_S).unwrap_or(0)
+pub fn is_recent(inbox: &str, now_s: u64) -> bool {
+    let from = inbox
+        .split('/')
+        .nth(1)
+        .and_then(|day| day.parse::<u64>().ok());
+    from.is_some_and(|from| from.saturating_add(15) > day(now_s))
 }
 
 /// A work as its object keeps it.
@@ -179,6 +267,86 @@ impl WorkBook {
     }
 }
 
+/// Longest name of an account or inbox that an operator may give.
+const MAX_NAME_BYTES: usize = 120;
+/// Longest reason of a correction, in characters.
+const MAX_REASON_CHARS: usize = 200;
+
+/// A name as an operator gives it: of an account, an inbox, or where to go on.
+pub fn audited_name(name: &str) -> Result<&str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/');
+    if name.len() <= MAX_NAME_BYTES && name.bytes().all(plain) {
+        Ok(name)
+    } else {
+        Err(ApiError::new(
+            ErrorCode::Malformed,
+            "not the name of an account or inbox",
+        ))
+    }
+}
+
+/// A correction as accounts know it.
+pub fn correction(correct: Correct) -> Result<Sending> {
+    let malformed = |what: &str| ApiError::new(ErrorCode::Malformed, what);
+    let (from, to) = (audited_name(&correct.from)?, audited_name(&correct.to)?);
+    if from.is_empty() || to.is_empty() || from == to || correct.msat == Msat::ZERO {
+        return Err(malformed(
+            "a correction moves money from one account to another",
+        ));
+    }
+    let reason = correct.reason;
+    let plain = satchel_json::is_plain(&reason) && !reason.trim().is_empty();
+    if !plain || reason.chars().count() > MAX_REASON_CHARS {
+        return Err(malformed("the reason is 1 to 200 characters"));
+    }
+    Ok(Sending {
+        id: correct.id.to_string(),
+        from: correct.from,
+        to: correct.to,
+        msat: correct.msat,
+        time: 0,
+        sale: None,
+        reason: Some(reason),
+    })
+}
+
+/// Lines of a journal as CSV (RFC 4180), with a head.
+#[must_use]
+pub fn csv(lines: &[TransferOut]) -> String {
+    let mut csv = String::from(
+        "line,time,kind,credit_msat,debit_msat,balance_msat,count,order,work,title\r\n",
+    );
+    for line in lines {
+        let numbers = [line.credit_msat, line.debit_msat, line.balance_msat];
+        let title = line.title.as_deref().unwrap_or_default();
+        // A spreadsheet would take these for formulas.
+        let formula = title.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        let fields = [
+            line.line.to_string(),
+            line.time.to_string(),
+            line.kind.clone(),
+            numbers.map(|msat| msat.get().to_string()).join(","),
+            line.count.to_string(),
+            line.order
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            line.work
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            format!(
+                "\"{}{}\"",
+                if formula { "'" } else { "" },
+                title.replace('"', "\"\"")
+            ),
+        ];
+        csv.push_str(&fields.join(","));
+        csv.push_str("\r\n");
+    }
+    csv
+}
+
 /// The rate in force: the operator's, else the fixed test rate of a test ledger.
 pub fn rate_in_force(set: Option<Rate>, test: Option<u64>, now_s: u64) -> Result<Rate> {
     const DAY_S: u64 = 86_400;
@@ -216,6 +384,15 @@ satchel_json::read!(Waiting {
 });
 
 impl Waiting {
+    /// Both together.
+    pub fn and(self, other: Self) -> Result<Self> {
+        Ok(Self {
+            net: self.net.plus(other.net)?,
+            fee: self.fee.plus(other.fee)?,
+            count: self.count.saturating_add(other.count),
+        })
+    }
+
     /// With one more credit.
     pub fn with(self, credit: &Credit) -> Result<Self> {
         Ok(Self {
@@ -304,6 +481,7 @@ mod tests {
         let credit = Credit {
             payee: account('x'),
             order,
+            work: None,
             gross,
             fee,
             time: 0,

@@ -2,7 +2,7 @@
 //!
 //! | route | object |
 //! |---|---|
-//! | `/v1/accounts/{account}…`, `/v1/operator`, `/v1/config` | public |
+//! | `/v1/accounts/{account}…`, `/v1/refunds`, `/v1/operator`, `/v1/config` | public |
 //! | `/internal/orders…`, `/internal/entitlements/{handle}` | `Account` |
 //! | `/internal/works/{work}…` | `Work` |
 //! | `/internal/rate` | `Issuer` |
@@ -11,14 +11,23 @@
 //! forwards nothing under it.
 #![forbid(unsafe_code)]
 
+pub mod account;
 mod account_do;
-mod account_store;
+pub mod account_lines;
+mod account_send;
+mod account_todo;
 pub mod book;
+pub mod directory;
 mod directory_do;
+pub mod host;
+pub mod inbox;
 mod inbox_do;
 mod issuer_do;
 mod routes;
+pub mod rows;
+pub mod work;
 mod work_do;
+mod world_do;
 
 use satchel_edge::serve;
 use worker::{Context, Env, Request, Response, event};
@@ -39,6 +48,14 @@ async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Respons
             ("GET", ["v1", "accounts", id, "purchases"]) => {
                 routes::purchases(&call, &env, id).await
             }
+            ("GET", ["v1", "accounts", id, "transfers"]) => {
+                routes::transfers(&call, &env, id, false).await
+            }
+            ("GET", ["v1", "accounts", id, "transfers.csv"]) => {
+                routes::transfers(&call, &env, id, true).await
+            }
+            ("POST", ["v1", "accounts", id, "sign-out"]) => routes::sign_out(call, &env, id).await,
+            ("POST", ["v1", "refunds"]) => routes::refund(call, &env).await,
             ("POST", ["v1", "accounts", id, "test-money"]) => {
                 routes::test_money(call, &env, id).await
             }

@@ -9,24 +9,27 @@ use satchel_domain::{
     work::WorkState,
 };
 use satchel_edge::{
-    Call, Env, Platform, Remote, Response, Settings, TtlCache, internal, json, json_cached, now_ms,
-    now_s, object,
+    Call, Env, Platform, Remote, Response, Settings, TtlCache, json, json_cached, json_status,
+    now_ms, now_s, object, text,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    api::{AccountOut, CommandIn, DelegationIn, Done, OrderIn, RateOut, TestMoneyIn},
+    api::{
+        AccountOut, CommandIn, DelegationIn, Done, OrderIn, RateOut, RefundIn, SignOutIn,
+        TestMoneyIn, TransfersOut,
+    },
     delegation,
     internal::{
-        AccountOrder, Entitlement, Fund, OrderFound, OrderedWork, RateRecord, StateChange,
-        WorkSnapshot,
+        AccountOrder, Entitlement, Fund, OrderFound, OrderedWork, RateRecord, RefundOrder, Sale,
+        StateChange, WorkSnapshot,
     },
     jose,
     operator::{self, Operator, SetRate},
-    order,
+    order, refund, signout,
 };
 
 use crate::{
-    account_do::Seen,
+    account::Seen,
     book::{self, Waiting},
 };
 
@@ -43,8 +46,21 @@ thread_local! {
 /// The methods of a known path, for 405.
 pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
     match path {
-        ["v1", "config"] | ["v1", "accounts", _] | ["v1", "accounts", _, "purchases"] => &["GET"],
-        ["v1", "operator"] | ["v1", "accounts", _, "delegations" | "test-money"] => &["POST"],
+        ["v1", "config"]
+        | ["v1", "accounts", _]
+        | [
+            "v1",
+            "accounts",
+            _,
+            "purchases" | "transfers" | "transfers.csv",
+        ] => &["GET"],
+        ["v1", "operator" | "refunds"]
+        | [
+            "v1",
+            "accounts",
+            _,
+            "delegations" | "test-money" | "sign-out",
+        ] => &["POST"],
         _ => &[],
     }
 }
@@ -66,11 +82,7 @@ fn work_id(text: &str) -> Result<WorkId> {
 }
 
 fn ledger_id(env: &Env) -> Result<LedgerId> {
-    match Settings::of(env).var("LEDGER_ID")?.as_str() {
-        "live" => Ok(LedgerId::Live),
-        "test" => Ok(LedgerId::Test),
-        other => Err(internal(format!("LEDGER_ID is {other:?}"))),
-    }
+    crate::world_do::ledger_id(Settings::of(env))
 }
 
 fn test_money_on(env: &Env) -> Result<bool> {
@@ -124,6 +136,27 @@ pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
         }
         Operator::TakeDown(on) => set_state(env, &on.work, StateChange::TakeDown).await?,
         Operator::Reinstate(on) => set_state(env, &on.work, StateChange::Reinstate).await?,
+        Operator::Correct(correct) => {
+            let sending = book::correction(correct)?;
+            let from = account_object(env, &sending.from)?;
+            return from.pass_post(200, "/send", &sending).await;
+        }
+        Operator::AuditDirectory(asked) => {
+            let after = book::audited_name(&asked.after)?;
+            let shard = object(env, "DIRECTORY", &asked.shard.to_string())?;
+            return shard.pass(&format!("/list/{after}")).await;
+        }
+        Operator::AuditAccount(asked) => {
+            let account = account_object(env, book::audited_name(&asked.account)?)?;
+            return account
+                .pass(&format!("/audit/{}/{}", asked.cut, asked.after))
+                .await;
+        }
+        Operator::AuditInbox(asked) => {
+            let inbox = object(env, "INBOX", book::audited_name(&asked.inbox)?)?;
+            let after = book::audited_name(&asked.after)?;
+            return inbox.pass(&format!("/audit/{}/{after}", asked.cut)).await;
+        }
     }
     json(&Done { done: true })
 }
@@ -197,49 +230,122 @@ pub(crate) async fn account(call: &Call, env: &Env, account: &str) -> Result<Res
         test_money: test_money_on(env)?,
         balance_msat: seen.balances.available()?,
         pending_msat: seen.balances.debits_pending,
-        incoming_msat: incoming(env, &account).await?,
+        incoming_msat: incoming(env, &seen.inboxes).await?,
+        epoch: seen.epoch,
         rate: current_rate(env).await.ok().as_ref().map(RateOut::from),
         account,
     };
     json(&out)
 }
 
-/// What lies in the seller's inboxes of this epoch and the last one, not yet folded into the balance.
-async fn incoming(env: &Env, account: &AccountId) -> Result<satchel_domain::money::Msat> {
-    let slots = slots(env)?;
-    let epoch = book::epoch(now_s());
+/// What lies in the seller's inboxes, not yet folded into the balance.
+async fn incoming(env: &Env, inboxes: &[String]) -> Result<satchel_domain::money::Msat> {
     let mut sum = satchel_domain::money::Msat::ZERO;
-    for epoch in [epoch, epoch.saturating_sub(1)] {
-        for slot in 0..slots {
-            let inbox = object(env, "INBOX", &format!("{account}/{epoch}/{slot}"))?;
-            let waiting: Waiting = inbox.get("/waiting").await?;
-            sum = sum.plus(waiting.net)?;
-        }
+    for inbox in inboxes {
+        let waiting: Waiting = object(env, "INBOX", inbox)?.get("/waiting").await?;
+        sum = sum.plus(waiting.net)?;
     }
     Ok(sum)
 }
 
-fn slots(env: &Env) -> Result<u64> {
-    Ok(Settings::of(env)
-        .optional("INBOX_SLOTS")
-        .map_or(Ok(1), |n| n.parse())
-        .map_err(internal)?
-        .clamp(1, 64))
+/// A line of the journal given in the query.
+fn cursor(call: &Call, name: &str) -> Result<Option<u64>> {
+    let Some(text) = call.query(name) else {
+        return Ok(None);
+    };
+    let line = text.parse().ok().filter(|n| *n <= u64::MAX >> 11);
+    line.map(Some)
+        .ok_or_else(|| ApiError::new(ErrorCode::Malformed, format!("{name} is not a cursor")))
+}
+
+/// `GET /v1/accounts/{account}/transfers?after=|before=`, and as CSV.
+pub(crate) async fn transfers(
+    call: &Call,
+    env: &Env,
+    account: &str,
+    csv: bool,
+) -> Result<Response> {
+    let account = account_id(account)?;
+    let issuer = Settings::of(env).issuer()?;
+    let proven = call.proof(&issuer, None).await?;
+    let (side, line) = match (cursor(call, "after")?, cursor(call, "before")?) {
+        (Some(after), None) => ("after", after),
+        (None, None) if csv => ("after", 0),
+        (None, Some(before)) if !csv => ("before", before),
+        (None, None) => ("before", u64::MAX >> 11),
+        _ => {
+            return Err(ApiError::new(
+                ErrorCode::Malformed,
+                "after or before, not both",
+            ));
+        }
+    };
+    let path = format!("/transfers/{}/{side}/{line}", proven.key);
+    let object = account_object(env, account.as_str())?;
+    if !csv {
+        return object.pass(&path).await;
+    }
+    let page: TransfersOut = object.get(&path).await?;
+    let next = page.next.map(|next| {
+        let path = format!("/v1/accounts/{account}/transfers.csv?after={next}");
+        format!("<{issuer}{path}>; rel=\"next\"")
+    });
+    let mut headers = vec![("cache-control", "no-store")];
+    headers.extend(next.as_deref().map(|link| ("link", link)));
+    Ok(text(
+        200,
+        "text/csv; charset=utf-8",
+        &headers,
+        &book::csv(&page.transfers),
+    ))
+}
+
+/// `POST /v1/accounts/{account}/sign-out`.
+pub(crate) async fn sign_out(mut call: Call, env: &Env, account: &str) -> Result<Response> {
+    let account = account_id(account)?;
+    let body: SignOutIn = call.json().await?;
+    let issuer = Settings::of(env).issuer()?;
+    let asked = signout::verify(&Platform, &body.sign_out, &issuer, now_s()).await?;
+    if asked.account != account {
+        return Err(ApiError::new(
+            ErrorCode::WrongKey,
+            "signed for another account",
+        ));
+    }
+    account_object(env, account.as_str())?
+        .pass_post(200, "/sign-out", &asked)
+        .await
+}
+
+/// `POST /v1/refunds`. The account that was paid verifies it; here only the sale is looked up.
+pub(crate) async fn refund(mut call: Call, env: &Env) -> Result<Response> {
+    let body: RefundIn = call.json().await?;
+    let claims = refund::read(&body.refund)?.claims;
+    let key = Settings::of(env).key("HANDLE_KEY")?;
+    let unknown = |error: ApiError| match error.code {
+        ErrorCode::NotEntitled => ErrorCode::UnknownSale.into(),
+        _ => error,
+    };
+    let (buyer, order) = book::read_handle(&key, &claims.purchase).map_err(unknown)?;
+    let sale: Sale = account_object(env, buyer.as_str())?
+        .get(&format!("/sale/{order}"))
+        .await?;
+    let refund = RefundOrder {
+        refund: body.refund,
+        sale,
+    };
+    let account = account_object(env, claims.account.as_str())?;
+    let out: satchel_wire::api::RefundOut = account.post("/refund", &refund).await?;
+    let pending = out.status == satchel_wire::api::OrderStatus::Pending;
+    json_status(if pending { 202 } else { 200 }, &out)
 }
 
 /// `GET /v1/accounts/{account}/purchases?after=`.
 pub(crate) async fn purchases(call: &Call, env: &Env, account: &str) -> Result<Response> {
     let account = account_id(account)?;
     let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
-    let after: u64 = match call.query("after") {
-        None => u64::MAX >> 11,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|n| *n <= u64::MAX >> 11)
-            .ok_or_else(|| ApiError::new(ErrorCode::Malformed, "after is not a cursor"))?,
-    };
-    let path = format!("/purchases/{}/{after}", proven.key);
+    let before = cursor(call, "after")?.unwrap_or(u64::MAX >> 11);
+    let path = format!("/purchases/{}/{before}", proven.key);
     account_object(env, account.as_str())?.pass(&path).await
 }
 
@@ -309,6 +415,7 @@ pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
             .map(|v| v.manifest_digest.clone()),
         usage: work.record.terms.usage,
         title: work.record.title.clone(),
+        slots: work.slots,
     });
     let order = AccountOrder {
         order: body.order,
@@ -336,6 +443,7 @@ pub(crate) async fn entitlement(env: &Env, handle: &str) -> Result<Response> {
     let found: OrderFound = account_object(env, account.as_str())?
         .get(&format!("/order/{order}"))
         .await?;
+    // Nothing, if it was paid back.
     let transfer = found.transfer.ok_or(ErrorCode::NotEntitled)?;
     let agreement = transfer.agreement;
     let work = snapshot(env, &agreement.work)

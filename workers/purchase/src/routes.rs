@@ -3,8 +3,8 @@
 use satchel_crypto::ed25519::SigningKey;
 use satchel_domain::{id::OrderId, terms::Use, work::WorkState};
 use satchel_edge::{
-    Call, Env, Platform, Response, Settings, accepted, internal, json, json_cached, now_s, object,
-    random, service,
+    Call, Env, Platform, Response, Settings, internal, json, json_cached, json_status, now_s,
+    object, random, service,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -87,10 +87,11 @@ pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
     let posted = match answer {
         // Money is reserved, a copy not yet: neither bought nor refused.
         Err(error) if error.code == ErrorCode::OrderPending => {
-            return accepted(&OrderPendingOut {
+            let pending = OrderPendingOut {
                 status: OrderStatus::Pending,
                 order: sent,
-            });
+            };
+            return json_status(202, &pending);
         }
         answer => answer?,
     };

@@ -1,0 +1,428 @@
+//! Money sent from account to account outside of a purchase: refunds and an operator's corrections.
+//!
+//! The giver reserves, asks the receiver, then posts or gives up; the receiver decides for good and
+//! once. The operator's part of a refunded sale follows by transfers of its own.
+
+use satchel_domain::money::Msat;
+use satchel_edge::internal;
+use satchel_wire::{
+    ApiError, ErrorCode, Result,
+    api::{OrderStatus, RefundOut},
+    internal::{Received, RefundOrder, Sending},
+    refund,
+};
+use serde::Serialize;
+
+use crate::{
+    account::{Account, credit, delegation, in_force, register, signer_key, strike},
+    account_lines::{self, fee_id},
+    book::{self, Entry, fees_of, sending_key},
+    host::{Host, Place, Tables, decode, encode},
+    rows::{Head, Kind, State, TransferRow},
+};
+
+/// The body of what was sent: the sending, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Sent {
+    #[serde(flatten)]
+    pub(crate) sending: Sending,
+    /// The operator's part that is asked back; `None` where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_due: Option<Msat>,
+    /// What has come of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_back: Option<Msat>,
+    /// Why it was given up: an error's code and how much would have been possible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<Msat>,
+}
+
+impl satchel_json::FromJson for Sent {
+    fn from_json(value: satchel_json::Value<'_>) -> std::result::Result<Self, satchel_json::Error> {
+        let mut members = satchel_json::Object::of(value)?;
+        let (fee_due, fee_back) = (members.member("fee_due")?, members.member("fee_back")?);
+        let left = members.member("left")?;
+        let sending = Sending::from_json(members.into_value())?;
+        Ok(Self {
+            sending,
+            fee_due,
+            fee_back,
+            left,
+        })
+    }
+}
+
+fn text(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(internal)
+}
+
+impl Account {
+    /// Pays back for a sale, on the signed word of a key of the account that was paid.
+    pub(crate) async fn refund<H: Host>(&self, host: &H, asked: RefundOrder) -> Result<Vec<u8>> {
+        let (config, now) = (host.config()?, host.now_s());
+        let unverified = refund::read(&asked.refund)?;
+        let signer = unverified.header.kid.clone().unwrap_or_default();
+        let public = signer_key(host.tables(), &signer)?.ok_or(ErrorCode::WrongKey)?;
+        let claims = unverified.verify(host.verifier(), &public).await?;
+        claims.check_shape(&config.issuer, now)?;
+        let (sale, ledger) = (asked.sale, config.ledger);
+        let id = refund::id(&sale.order, claims.seq)?.to_string();
+        let now_ms = host.now_ms();
+        let wanted = id.clone();
+        host.transact(move |tables| {
+            let key = sending_key(&wanted);
+            if let Some(known) = TransferRow::load(tables, &key)? {
+                let same = known.kind == Kind::Refund && known.msat == claims.msat;
+                return if same {
+                    Ok(())
+                } else {
+                    Err(ErrorCode::RefundConflict.into())
+                };
+            }
+            let head = Head::load(tables)?;
+            let delegation = delegation(tables, &signer)?.ok_or(ErrorCode::WrongKey)?;
+            in_force(&delegation, &head, now)?;
+            if !delegation.spend {
+                return Err(ErrorCode::ScopeMissing.into());
+            }
+            if sale.payee != claims.account || ledger != claims.ledger {
+                return Err(ErrorCode::UnknownSale.into());
+            }
+            if claims.msat > sale.gross {
+                return Err(exceeds(sale.gross));
+            }
+            delegation.check_caps(claims.msat, Msat::ZERO)?;
+            if delegation.max_total.is_some() {
+                // A site's grant is for buying.
+                return Err(ErrorCode::ScopeMissing.into());
+            }
+            let sending = Sending {
+                id: wanted.clone(),
+                from: claims.account.to_string(),
+                to: sale.buyer.to_string(),
+                msat: claims.msat,
+                time: now,
+                sale: Some(sale.clone()),
+                reason: None,
+            };
+            reserve(tables, head, Kind::Refund, sending, now_ms)
+        })
+        .await?;
+        let fresh = self.drive_sending(host, &id).await?;
+        refunded(host.tables(), &id, !fresh)
+    }
+
+    /// Moves money by an operator's word.
+    pub(crate) async fn send<H: Host>(&self, host: &H, sending: Sending) -> Result<Vec<u8>> {
+        let (id, now_ms) = (sending.id.clone(), host.now_ms());
+        host.transact(move |tables| {
+            let key = sending_key(&sending.id);
+            let sending = Sending {
+                time: now_ms.checked_div(1_000).unwrap_or(0),
+                ..sending.clone()
+            };
+            if let Some(known) = TransferRow::load(tables, &key)? {
+                let sent: Sent = decode(known.body.as_bytes())?;
+                let same = Sending {
+                    time: sending.time,
+                    ..sent.sending
+                } == sending;
+                return if same {
+                    Ok(())
+                } else {
+                    Err(ErrorCode::RefundConflict.into())
+                };
+            }
+            reserve(
+                tables,
+                Head::load(tables)?,
+                Kind::CorrectionOut,
+                sending,
+                now_ms,
+            )
+        })
+        .await?;
+        self.drive_sending(host, &id).await?;
+        let row = TransferRow::load(host.tables(), &sending_key(&id))?;
+        match row.map(|row| row.state) {
+            Some(State::Posted) => encode(&satchel_wire::api::Done { done: true }),
+            _ => Err(ErrorCode::Unavailable.into()),
+        }
+    }
+
+    /// Brings a sending as far as the others answer; gives whether it was posted only now.
+    pub(crate) async fn drive_sending<H: Host>(&self, host: &H, id: &str) -> Result<bool> {
+        let key = sending_key(id);
+        let load = || {
+            let row = TransferRow::load(host.tables(), &key)?;
+            row.ok_or_else(|| internal("a sending is gone"))
+        };
+        let mut row = load()?;
+        let fresh = row.state == State::Pending;
+        if fresh {
+            let Sent { sending, .. } = decode(row.body.as_bytes())?;
+            let place = Place::Account(&sending.to);
+            let answered = host.ask::<_, Received>(place, "/receive", &sending).await;
+            let (key, now_ms) = (key.clone(), host.now_ms());
+            match answered {
+                Ok(Received { msat }) => {
+                    host.transact(move |tables| post(tables, &key, msat, now_ms))
+                        .await?;
+                }
+                Err(error) if error.code == ErrorCode::RefundExceeds => {
+                    let left = match error.member("left_msat") {
+                        Some(satchel_json::Value::Unsigned(n)) => Msat::new(*n)?,
+                        _ => Msat::ZERO,
+                    };
+                    host.transact(move |tables| give_up(tables, &key, left))
+                        .await?;
+                }
+                // Unknown: the alarm asks again.
+                Err(_) => return Ok(false),
+            }
+            row = load()?;
+        }
+        if row.state == State::Posted {
+            self.fee_back(host, &key, &row).await?;
+        }
+        Ok(fresh)
+    }
+
+    /// Gets the operator's part of a refunded sale back.
+    async fn fee_back<H: Host>(&self, host: &H, key: &[u8], row: &TransferRow) -> Result<()> {
+        let sent: Sent = decode(row.body.as_bytes())?;
+        let (Some(due), None) = (sent.fee_due, sent.fee_back) else {
+            return Ok(());
+        };
+        let fees = fees_of(&sent.sending.from);
+        let back = Sending {
+            id: fee_id(&sent.sending.id),
+            from: fees.clone(),
+            to: sent.sending.from.clone(),
+            msat: due,
+            ..sent.sending.clone()
+        };
+        let got: Received = host.ask(Place::Account(&fees), "/give-back", &back).await?;
+        let (key, now) = (key.to_vec(), host.now_s());
+        host.transact(move |tables| {
+            let row = TransferRow::load(tables, &key)?;
+            let mut row = row.ok_or_else(|| internal("a sending is gone"))?;
+            let mut sent: Sent = decode(row.body.as_bytes())?;
+            if sent.fee_back.is_some() {
+                return Ok(());
+            }
+            let mut head = Head::load(tables)?;
+            strike(&mut head, key.get(1..).unwrap_or_default());
+            sent.fee_back = Some(got.msat);
+            row.body = text(&sent)?;
+            row.save(tables, &key)?;
+            if got.msat > Msat::ZERO {
+                let key = sending_key(&back.id);
+                let body = Sending {
+                    msat: got.msat,
+                    ..back.clone()
+                };
+                let row = credit(&mut head, Kind::FeeIn, got.msat, now, text(&body)?)?;
+                account_lines::append(tables, &mut head, &key)?;
+                row.save(tables, &key)?;
+            }
+            head.save(tables)
+        })
+        .await
+    }
+}
+
+fn exceeds(left: Msat) -> ApiError {
+    ApiError::from(ErrorCode::RefundExceeds).with("left_msat", left.get())
+}
+
+/// Sets money aside for a sending, if there is enough.
+fn reserve(
+    tables: &impl Tables,
+    mut head: Head,
+    kind: Kind,
+    sending: Sending,
+    now_ms: u64,
+) -> Result<()> {
+    let available = head.balances.available()?;
+    if available < sending.msat {
+        return Err(ApiError::from(ErrorCode::RefundUnfunded)
+            .with("balance_msat", available.get())
+            .with("needed_msat", sending.msat.get()));
+    }
+    let key = sending_key(&sending.id);
+    head.balances = head.balances.reserve(sending.msat)?;
+    head.todo
+        .extend_from_slice(key.get(1..).unwrap_or_default());
+    tables.wake(now_ms.saturating_add(FIRST_WAKE_MS));
+    head.save(tables)?;
+    TransferRow {
+        kind,
+        state: State::Pending,
+        msat: sending.msat,
+        time: sending.time,
+        balance: Msat::ZERO,
+        refunded: Msat::ZERO,
+        body: text(&Sent {
+            sending,
+            fee_due: None,
+            fee_back: None,
+            left: None,
+        })?,
+    }
+    .save(tables, &key)
+}
+
+/// A sending is tried again after this, should its request have ended.
+const FIRST_WAKE_MS: u64 = 2_000;
+
+/// The receiver has taken it; `before` is what had been refunded of the sale until then.
+fn post(tables: &impl Tables, key: &[u8], before: Msat, now_ms: u64) -> Result<()> {
+    let row = TransferRow::load(tables, key)?;
+    let mut row = row.ok_or_else(|| internal("a sending is gone"))?;
+    if row.state != State::Pending {
+        return Ok(());
+    }
+    let mut head = Head::load(tables)?;
+    let mut sent: Sent = decode(row.body.as_bytes())?;
+    head.balances = head.balances.post(row.msat)?;
+    row.state = State::Posted;
+    row.time = now_ms.checked_div(1_000).unwrap_or(0);
+    row.balance = head.balances.posted()?;
+    if let Some(sale) = &sent.sending.sale {
+        // In proportion to all that was refunded, so that rounding never adds up.
+        let share = |refunded: Msat| share(sale.fee, refunded, sale.gross);
+        let due = share(before.plus(row.msat)?)?.minus(share(before)?)?;
+        sent.fee_due = Some(due).filter(|due| *due > Msat::ZERO);
+    }
+    if sent.fee_due.is_none() {
+        strike(&mut head, key.get(1..).unwrap_or_default());
+    }
+    row.body = text(&sent)?;
+    account_lines::append(tables, &mut head, key)?;
+    head.save(tables)?;
+    row.save(tables, key)
+}
+
+/// `fee × part ÷ whole`, rounded down.
+fn share(fee: Msat, part: Msat, whole: Msat) -> Result<Msat> {
+    let product = u128::from(fee.get()).checked_mul(u128::from(part.get()));
+    let quotient = product.and_then(|n| n.checked_div(u128::from(whole.get())));
+    let quotient = quotient.and_then(|n| u64::try_from(n).ok());
+    Ok(Msat::new(quotient.ok_or(ErrorCode::Internal)?)?)
+}
+
+/// The receiver has refused it for good.
+fn give_up(tables: &impl Tables, key: &[u8], left: Msat) -> Result<()> {
+    let row = TransferRow::load(tables, key)?;
+    let mut row = row.ok_or_else(|| internal("a sending is gone"))?;
+    if row.state != State::Pending {
+        return Ok(());
+    }
+    let mut head = Head::load(tables)?;
+    let mut sent: Sent = decode(row.body.as_bytes())?;
+    head.balances = head.balances.void(row.msat)?;
+    strike(&mut head, key.get(1..).unwrap_or_default());
+    sent.left = Some(left);
+    row.state = State::Void;
+    row.body = text(&sent)?;
+    head.save(tables)?;
+    row.save(tables, key)
+}
+
+fn refunded(tables: &impl Tables, id: &str, replayed: bool) -> Result<Vec<u8>> {
+    let row = TransferRow::load(tables, &sending_key(id))?;
+    let row = row.ok_or_else(|| internal("a sending is gone"))?;
+    let sent: Sent = decode(row.body.as_bytes())?;
+    let status = match row.state {
+        State::Void => return Err(exceeds(sent.left.unwrap_or(Msat::ZERO))),
+        State::Pending => OrderStatus::Pending,
+        State::Posted | State::Ended => OrderStatus::Posted,
+    };
+    encode(&RefundOut {
+        replayed: replayed && status == OrderStatus::Posted,
+        status,
+        refund: satchel_domain::id::RefundId::parse(id).map_err(internal)?,
+        msat: row.msat,
+        fee_returned_msat: sent.fee_back.unwrap_or(Msat::ZERO),
+    })
+}
+
+/// Takes money that another account has set aside, once and for good: of a refund, together with what
+/// it does to the purchase.
+pub(crate) async fn receive<H: Host>(host: &H, sending: Sending) -> Result<Vec<u8>> {
+    register(host, &sending.to).await?;
+    let now = host.now_s();
+    let got = host.transact(move |tables| {
+        let key = sending_key(&sending.id);
+        if let Some(known) = TransferRow::load(tables, &key)? {
+            return Ok(Received {
+                msat: known.refunded,
+            });
+        }
+        let mut head = Head::load(tables)?;
+        let (mut kind, mut before) = (Kind::CorrectionIn, Msat::ZERO);
+        if let Some(sale) = &sending.sale {
+            let bought = book::order_key(&sale.order)?;
+            let purchase = TransferRow::load(tables, &bought)?;
+            let standing = |row: &TransferRow| matches!(row.state, State::Posted | State::Ended);
+            let mut purchase = purchase
+                .filter(standing)
+                .ok_or_else(|| exceeds(Msat::ZERO))?;
+            let left = purchase.msat.minus(purchase.refunded)?;
+            if sending.msat > left {
+                return Err(exceeds(left));
+            }
+            before = purchase.refunded;
+            purchase.refunded = purchase.refunded.plus(sending.msat)?;
+            if purchase.refunded == purchase.msat {
+                purchase.state = State::Ended;
+            }
+            purchase.save(tables, &bought)?;
+            kind = Kind::Refunded;
+        }
+        let mut row = credit(&mut head, kind, sending.msat, now, text(&sending)?)?;
+        row.refunded = before;
+        account_lines::append(tables, &mut head, &key)?;
+        row.save(tables, &key)?;
+        head.save(tables)?;
+        Ok(Received { msat: before })
+    });
+    encode(&got.await?)
+}
+
+/// The operator's account gives its part of a refunded sale back, as far as it has it.
+pub(crate) async fn give_back<H: Host>(host: &H, asked: Sending) -> Result<Vec<u8>> {
+    let now = host.now_s();
+    let got = host.transact(move |tables| {
+        let key = sending_key(&asked.id);
+        if let Some(known) = TransferRow::load(tables, &key)? {
+            return Ok(Received { msat: known.msat });
+        }
+        let mut head = Head::load(tables)?;
+        let msat = asked.msat.min(head.balances.available()?);
+        head.balances = head.balances.debit(msat)?;
+        let row = TransferRow {
+            kind: Kind::FeeOut,
+            state: State::Posted,
+            msat,
+            time: now,
+            balance: head.balances.posted()?,
+            refunded: Msat::ZERO,
+            body: text(&Sending {
+                msat,
+                ..asked.clone()
+            })?,
+        };
+        account_lines::append(tables, &mut head, &key)?;
+        row.save(tables, &key)?;
+        head.save(tables)?;
+        Ok(Received { msat })
+    });
+    encode(&got.await?)
+}
+
+/// What stands in a purchase's row, for who only has the row.
+pub(crate) fn entry(row: &TransferRow) -> Result<Entry> {
+    decode(row.body.as_bytes())
+}
