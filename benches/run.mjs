@@ -65,7 +65,8 @@ function makeBench(options) {
     const values = await Promise.allSettled(held.values());
     for (const { value } of values) await value?.stop?.();
   };
-  return { ...options, once, stop, stack: (kind) => once(`stack ${kind}`, () => startStack(kind)) };
+  const stack = (kind, how = {}) => once(`stack ${kind} ${JSON.stringify(how)}`, () => startStack(kind, how));
+  return { ...options, once, stop, stack };
 }
 
 async function measure(bench, rows) {

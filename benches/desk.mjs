@@ -1,0 +1,92 @@
+// What a measurement of the ledger alone needs: accounts with as many orders as one likes, each for
+// a work of its own, given to the account's object as the ledger's entry gives them.
+import { createHmac } from 'node:crypto';
+import { sleep } from '../tools/proc.mjs';
+import { PRICE, clientOf, inParallel, makeAccounts, sell } from './fixtures.mjs';
+import { b32Encode, b64uDecode, b64uEncode, fromUtf8, generateKey, orderId, randomBytes, utf8 } from '../sdk/js/src/index.js';
+
+// The least a work may cost, so that one gift of test money is good for a million orders.
+const TERMS = { ...PRICE, usd_micros: 100 };
+const QUOTE_LIFE_S = 3_000;
+const QUOTE_PURPOSE = 'satchel/v1 quote\0';
+const JSON_TYPE = { 'content-type': 'application/json' };
+// Delivery follows a sale at once, or some time later that is less than this.
+const DELIVERY_MS = 1_500;
+
+export const local = (port, path) => `http://127.0.0.1:${port}${path}`;
+
+/** The path by which an object is asked directly. */
+export const objectPath = (binding, name, path) => `/bench/object/${binding}/${encodeURIComponent(name)}${path}`;
+
+/** A request for the load generator. */
+export const posting = (path, body) => ({ method: 'POST', path, headers: JSON_TYPE, body });
+
+export async function ask(port, { path, ...init }) {
+  const answer = await fetch(local(port, path), init);
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+/** Makes quotes out for other works, as purchase makes them for the one that is on sale. */
+function requote({ secrets }, quoted) {
+  const claims = JSON.parse(fromUtf8(b64uDecode(quoted.quote.split('.')[0])));
+  const key = b64uDecode(secrets.QUOTE_KEY);
+  return (work) => {
+    const exp = Math.floor(Date.now() / 1000) + QUOTE_LIFE_S;
+    const body = utf8(JSON.stringify({ ...claims, work, exp }));
+    const tag = createHmac('sha256', key).update(QUOTE_PURPOSE).update(body).digest();
+    return { ...quoted, work, quote: `${b64uEncode(body)}.${b64uEncode(tag)}` };
+  };
+}
+
+/** Sells one thing, and tells what account and inbox were given for it: {'Account order': {path, body}, …}. */
+async function watchSale(stack, jws) {
+  const turn = (how) => ask(stack.ports.ledger, { path: `/bench/watch/${how}` });
+  await turn('on');
+  await ask(stack.ports.ledger, posting('/internal/orders', JSON.stringify({ order: jws, pickup: false })));
+  await sleep(DELIVERY_MS);
+  const given = await turn('off');
+  for (const what of ['Account order', 'Inbox credits']) if (!given[what]) throw new Error(`nobody gave ${what}`);
+  return given;
+}
+
+/**
+ * `count` accounts at a stack with `direct`. `next(n)` gives new orders, of each account in turn;
+ * `request(order)` the request that gives one to our object; `bare`, `verified`, `grouped` and `twin`
+ * the same for peers; `credits(n)` new sales as an inbox takes them.
+ */
+export async function makeDesk(stack, count) {
+  const client = clientOf(stack);
+  const [creator, payee] = [await generateKey(), (await generateKey()).jkt];
+  const { record } = await sell(stack, { creator, payee, title: 'A long song', bytes: randomBytes(1000), terms: TERMS });
+  const accounts = await makeAccounts(stack, count);
+  const bare = (twin) => ask(stack.ports['js-bare'], posting(objectPath('BARE', twin.account, '/setup'), JSON.stringify(twin)));
+  for (const { twin } of accounts) await bare(twin);
+  const quoted = await client.quote(record.work);
+  const signed = async ({ account, device }, quote) => {
+    const made = await client.makeOrder({ key: device, account, quote, cnf: device.jkt });
+    return { ...made, account, work: quote.work };
+  };
+  const first = await signed(accounts[0], quoted);
+  const given = await watchSale(stack, first.jws);
+  const quote = requote(stack, quoted);
+  let made = 0;
+  const one = () => signed(accounts[made++ % count], quote(`wrk_${b32Encode(randomBytes(32))}`));
+  const { path, body } = given['Account order'];
+  const like = ({ jws, work }) => body.replaceAll(first.jws, jws).replaceAll(first.work, work);
+  const to = (binding, at) => (order) => posting(objectPath(binding, order.account, at), like(order));
+  const [credit] = JSON.parse(given['Inbox credits'].body);
+  return {
+    accounts,
+    client,
+    msat: quoted.msat,
+    next: (n) => inParallel(n, one),
+    request: to('ACCOUNT', path),
+    bare: to('BARE', '/order'),
+    verified: to('BARE', '/verified'),
+    grouped: to('BARE', '/grouped'),
+    twin: to('ACCOUNT', '/order'),
+    creditsPath: given['Inbox credits'].path,
+    credits: (n) => inParallel(n, async () => ({ ...credit, order: await orderId(record.work) })),
+  };
+}
