@@ -9,9 +9,11 @@ import { b32Encode, b64uDecode, b64uEncode, fromUtf8, generateKey, orderId, rand
 const TERMS = { ...PRICE, usd_micros: 100 };
 const QUOTE_LIFE_S = 3_000;
 const QUOTE_PURPOSE = 'satchel/v1 quote\0';
+const BARE = ['bare', 'verified', 'grouped'];
 const JSON_TYPE = { 'content-type': 'application/json' };
-// Delivery follows a sale at once, or some time later that is less than this.
-const DELIVERY_MS = 1_500;
+// Delivery and fold follow a sale within less than this.
+const DELIVERY_MS = 2_500;
+const NEEDED = ['Account order', 'Inbox credits', 'Account fold'];
 
 export const local = (port, path) => `http://127.0.0.1:${port}${path}`;
 
@@ -39,29 +41,35 @@ function requote({ secrets }, quoted) {
   };
 }
 
-/** Sells one thing, and tells what account and inbox were given for it: {'Account order': {path, body}, …}. */
+/** Sells one thing, and tells what each object was given for it: {'Account order': {path, body}, …}. */
 async function watchSale(stack, jws) {
   const turn = (how) => ask(stack.ports.ledger, { path: `/bench/watch/${how}` });
   await turn('on');
   await ask(stack.ports.ledger, posting('/internal/orders', JSON.stringify({ order: jws, pickup: false })));
   await sleep(DELIVERY_MS);
   const given = await turn('off');
-  for (const what of ['Account order', 'Inbox credits']) if (!given[what]) throw new Error(`nobody gave ${what}`);
+  for (const what of NEEDED) if (!given[what]) throw new Error(`nobody gave ${what}`);
   return given;
 }
 
 /**
  * `count` accounts at a stack with `direct`. `next(n)` gives new orders, of each account in turn;
  * `request(order)` the request that gives one to our object; `bare`, `verified`, `grouped` and `twin`
- * the same for peers; `credits(n)` new sales as an inbox takes them.
+ * the same for peers; `fold(order)` one that gives a seller as much as the order is worth;
+ * `credits(n)` new sales as an inbox takes them.
  */
 export async function makeDesk(stack, count) {
   const client = clientOf(stack);
   const [creator, payee] = [await generateKey(), (await generateKey()).jkt];
   const { record } = await sell(stack, { creator, payee, title: 'A long song', bytes: randomBytes(1000), terms: TERMS });
   const accounts = await makeAccounts(stack, count);
-  const bare = (twin) => ask(stack.ports['js-bare'], posting(objectPath('BARE', twin.account, '/setup'), JSON.stringify(twin)));
-  for (const { twin } of accounts) await bare(twin);
+  for (const { twin } of accounts) {
+    // One object for each way: they are given the very same orders.
+    for (const how of BARE) {
+      const path = objectPath('BARE', `${twin.account}/${how}`, '/setup');
+      await ask(stack.ports['js-bare'], posting(path, JSON.stringify(twin)));
+    }
+  }
   const quoted = await client.quote(record.work);
   const signed = async ({ account, device }, quote) => {
     const made = await client.makeOrder({ key: device, account, quote, cnf: device.jkt });
@@ -74,7 +82,9 @@ export async function makeDesk(stack, count) {
   const one = () => signed(accounts[made++ % count], quote(`wrk_${b32Encode(randomBytes(32))}`));
   const { path, body } = given['Account order'];
   const like = ({ jws, work }) => body.replaceAll(first.jws, jws).replaceAll(first.work, work);
-  const to = (binding, at) => (order) => posting(objectPath(binding, order.account, at), like(order));
+  const to = (binding, at, more = '') => (order) => posting(objectPath(binding, order.account + more, at), like(order));
+  const fold = given['Account fold'];
+  const [seller, { id: batch }] = [fold.path.split('/').at(-1), JSON.parse(fold.body)];
   const [credit] = JSON.parse(given['Inbox credits'].body);
   return {
     accounts,
@@ -82,10 +92,9 @@ export async function makeDesk(stack, count) {
     msat: quoted.msat,
     next: (n) => inParallel(n, one),
     request: to('ACCOUNT', path),
-    bare: to('BARE', '/order'),
-    verified: to('BARE', '/verified'),
-    grouped: to('BARE', '/grouped'),
+    ...Object.fromEntries(BARE.map((how) => [how, to('BARE', `/${how}`, `/${how}`)])),
     twin: to('ACCOUNT', '/order'),
+    fold: ({ jws }) => posting(objectPath('ACCOUNT', seller, fold.path), fold.body.replaceAll(batch, `${batch}/${jws.slice(-43)}`)),
     creditsPath: given['Inbox credits'].path,
     credits: (n) => inParallel(n, async () => ({ ...credit, order: await orderId(record.work) })),
   };

@@ -1,7 +1,8 @@
 // The ledger's objects, asked directly: what a transfer costs, alone and among others, on disk, in a
 // long journal, and by the thousand.
-import { makeDesk } from './desk.mjs';
-import { compare, runOnce } from './measure.mjs';
+import { ask, makeDesk } from './desk.mjs';
+import { compare, fdatasyncRate, median, runOnce, untilIdle } from './measure.mjs';
+import { countSyncs, withSlowSyncs } from './strace.mjs';
 
 const CONNECTIONS = 32;
 // Delivery and fold belong to a sale; its object rests when they are done.
@@ -17,6 +18,7 @@ export const desk = (bench, kind, accounts = 1) =>
 /** How a peer is asked: its socket, and what makes a request of an order. */
 export const peersOf = (desk) => ({
   ours: { port: desk.stack.ports.ledger, of: desk.request },
+  fold: { port: desk.stack.ports.ledger, of: desk.fold },
   bare: { port: desk.stack.ports['js-bare'], of: desk.bare },
   verified: { port: desk.stack.ports['js-bare'], of: desk.verified },
   grouped: { port: desk.stack.ports['js-bare'], of: desk.grouped },
@@ -30,20 +32,27 @@ export function sender(bench, stack, connections = CONNECTIONS) {
     runOnce(bench.load, stack.pid, { port, host: 'localhost', requests: orders.map(of), connections }, settleMs);
 }
 
-/** Two peers on the very same orders, after enough of them for compilers. */
-export async function transfers(bench, { name, peer, desk, ours, theirs, connections, next = desk.next }) {
+/**
+ * Two peers, after enough orders for compilers. Each is given the very same ones, unless one of them
+ * has a `next` of its own.
+ */
+export async function transfers(bench, { name, peer, desk, ours, theirs, connections }) {
   const send = sender(bench, desk.stack, connections);
+  const give = async (size) => {
+    const shared = await desk.next(size);
+    return { ours: (await ours.next?.(size)) ?? shared, theirs: (await theirs.next?.(size)) ?? shared };
+  };
   const least = bench.smoke ? SMOKE_ORDERS : 512;
   let size = least;
   for (let warm = 0; warm < (bench.smoke ? 1 : 3); warm += 1) {
-    const orders = await next(least);
-    const runs = [await send(ours, orders), await send(theirs, orders)];
+    const orders = await give(least);
+    const runs = [await send(ours, orders.ours), await send(theirs, orders.theirs)];
     size = Math.max(least, Math.ceil(Math.min(...runs.map((run) => run.count / run.seconds)) * bench.seconds));
   }
   let batches = [];
   const take = async (who, turn) => {
-    if (who === 'ours' && turn === 0) batches = [await next(size), await next(size)];
-    return send(who === 'ours' ? ours : theirs, batches[turn]);
+    if (who === 'ours' && turn === 0) batches = [await give(size), await give(size)];
+    return send(who === 'ours' ? ours : theirs, batches[turn][who]);
   };
   return { name, peer, ...(await compare({ rounds: bench.rounds, take })) };
 }
@@ -53,12 +62,65 @@ const PLAIN = 'js, 2 UPDATE + 1 INSERT';
 /** One account's transfers against peers that do less, and one that does the same. */
 export async function account(bench) {
   const one = await desk(bench, 'memory');
-  const { ours, bare, verified, twin } = peersOf(one);
-  const row = (name, peer, theirs, connections) => transfers(bench, { name, peer, desk: one, ours, theirs, connections });
-  const rows = [await row('account', PLAIN, bare)];
+  const { ours, fold, bare, verified, twin } = peersOf(one);
+  const row = (name, peer, pair) => transfers(bench, { name, peer, desk: one, ours, ...pair });
+  const rows = [await row('account', PLAIN, { theirs: bare })];
   if (bench.quick) return rows;
-  rows.push(await row('account, one at a time', PLAIN, bare, 1));
-  rows.push(await row('account, orders verified', `${PLAIN}, and WebCrypto on the order`, verified));
-  rows.push(await row('account, whole', 'js twin: verifies, delivers, folds', twin));
+  rows.push(await row('account, one at a time', PLAIN, { theirs: bare, connections: 1 }));
+  rows.push(await row('account, credits', PLAIN, { ours: fold, theirs: bare }));
+  rows.push(await row('account, orders verified', `${PLAIN}, and WebCrypto on the order`, { theirs: verified }));
+  rows.push(await row('account, whole', 'js twin: verifies, delivers, folds', { theirs: twin }));
   return rows;
+}
+
+// Buyers enough that two orders of one seldom come at once.
+const MANY = 256;
+// What strace is attached for: it slows every call down, so nothing is timed meanwhile.
+const COUNTED_ORDERS = 3_200;
+const SLOW_MS = 50;
+const SLOW_ORDERS = 5;
+
+/** Fsyncs for each of so many transfers, all that follows from them included. */
+async function syncsEach(bench, one, peer) {
+  const orders = await one.next(COUNTED_ORDERS);
+  const send = sender(bench, one.stack);
+  const syncs = await countSyncs(one.stack.pid, () => send(peer, orders));
+  return syncs === undefined ? undefined : Number((syncs / COUNTED_ORDERS).toFixed(3));
+}
+
+/** The quickest of a few answers, one at a time, while each fsync takes SLOW_MS longer. */
+async function leastBehindSlowSync({ stack, next }, { port, of }) {
+  const times = [];
+  const orders = await next(SLOW_ORDERS);
+  await withSlowSyncs(stack.pid, SLOW_MS, async () => {
+    for (const order of orders) {
+      const began = performance.now();
+      await ask(port, of(order));
+      times.push(performance.now() - began);
+      // Or the next one would wait for this one's delivery.
+      await untilIdle(stack.pid, SETTLE_MS);
+    }
+  });
+  return times.length ? Number(Math.min(...times).toFixed(1)) : undefined;
+}
+
+/** Durable transfers: what grouping gives, and how many fsyncs it takes. */
+export async function accountOnDisk(bench) {
+  const one = await desk(bench, 'disk');
+  const { stack } = one;
+  const { ours, bare, grouped } = peersOf(one);
+  const row = async (name, peer, pair) => {
+    const before = fdatasyncRate(stack.dir);
+    const found = await transfers(bench, { name, peer, desk: one, ours, ...pair });
+    return { ...found, fdatasync_per_s: Math.round(median([before, fdatasyncRate(stack.dir)])) };
+  };
+  const first = await row('account on disk', `${PLAIN}, ungrouped`, { theirs: bare });
+  if (bench.smoke) return first;
+  first.fsync_per_transfer = await syncsEach(bench, one, ours);
+  first.peer_fsync_per_transfer = await syncsEach(bench, one, bare);
+  first.least_ms_behind_slow_fsync = await leastBehindSlowSync(one, ours);
+  const js = await row('account on disk, js grouped', `${PLAIN}, ungrouped`, { ours: grouped, theirs: bare });
+  js.fsync_per_transfer = await syncsEach(bench, one, grouped);
+  const spread = { ...ours, next: (await desk(bench, 'disk', MANY)).next };
+  return [first, js, await row('account on disk, spread', `ours, over ${MANY} accounts: little to group`, { theirs: spread })];
 }

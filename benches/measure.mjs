@@ -20,7 +20,7 @@ export function cpuOf(pid) {
 }
 
 /** Waits until a process rests: what it does after its last answer (alarms) belongs to the requests. */
-async function untilIdle(pid, atLeastMs) {
+export async function untilIdle(pid, atLeastMs) {
   await sleep(atLeastMs);
   for (let waited = 0; waited < 15_000; waited += 300) {
     const before = cpuOf(pid);

@@ -7,7 +7,7 @@ import { WORKERS, configPath, readConfig } from '../tools/workers.mjs';
 import { container } from './container.mjs';
 import { countWrites } from './counts.mjs';
 import { sell } from './fixtures.mjs';
-import { account } from './ledger.mjs';
+import { account, accountOnDisk } from './ledger.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { scratch, timeStart } from './serve.mjs';
@@ -174,6 +174,7 @@ export const ROWS = {
       purchases(bench, { stack: await bench.stack('disk'), name: 'purchase on disk', peer: 'js', pickup: false }),
   },
   account: { quick: true, run: account },
+  'account on disk': { run: accountOnDisk },
   writes: { quick: true, run: countWrites },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.

@@ -25,7 +25,7 @@ export class Bare {
 
   fetch(request) {
     const { pathname } = new URL(request.url);
-    const actions = { '/order': this.order, '/verified': this.verified, '/grouped': this.grouped };
+    const actions = { '/bare': this.order, '/verified': this.verified, '/grouped': this.grouped };
     const action = { ...actions, '/setup': this.setUp, '/sum': this.sum }[pathname];
     return answering(async () => json(await action.call(this, request.method === 'POST' && (await request.json()))));
   }
