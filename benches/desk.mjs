@@ -53,8 +53,8 @@ async function watchSale(stack, jws) {
 }
 
 /**
- * `count` accounts at a stack with `direct`. `next(n)` gives new orders, of each account in turn;
- * `request(order)` the request that gives one to our object; `bare`, `verified`, `grouped` and `twin`
+ * `count` accounts at a stack with `direct`. `next(n)` gives new orders, of each account in turn, `nextOf(account)(n)`
+ * of one; * `request(order)` the request that gives one to our object; `bare`, `verified`, `grouped` and `twin`
  * the same for peers; `fold(order)` one that gives a seller as much as the order is worth;
  * `credits(n)` new sales as an inbox takes them.
  */
@@ -78,8 +78,8 @@ export async function makeDesk(stack, count) {
   const first = await signed(accounts[0], quoted);
   const given = await watchSale(stack, first.jws);
   const quote = requote(stack, quoted);
+  const one = (account) => signed(account, quote(`wrk_${b32Encode(randomBytes(32))}`));
   let made = 0;
-  const one = () => signed(accounts[made++ % count], quote(`wrk_${b32Encode(randomBytes(32))}`));
   const { path, body } = given['Account order'];
   const like = ({ jws, work }) => body.replaceAll(first.jws, jws).replaceAll(first.work, work);
   const to = (binding, at, more = '') => (order) => posting(objectPath(binding, order.account + more, at), like(order));
@@ -87,10 +87,12 @@ export async function makeDesk(stack, count) {
   const [seller, { id: batch }] = [fold.path.split('/').at(-1), JSON.parse(fold.body)];
   const [credit] = JSON.parse(given['Inbox credits'].body);
   return {
+    stack,
     accounts,
     client,
     msat: quoted.msat,
-    next: (n) => inParallel(n, one),
+    next: (n) => inParallel(n, () => one(accounts[made++ % count])),
+    nextOf: (account) => (n) => inParallel(n, () => one(account)),
     request: to('ACCOUNT', path),
     ...Object.fromEntries(BARE.map((how) => [how, to('BARE', `/${how}`, `/${how}`)])),
     twin: to('ACCOUNT', '/order'),

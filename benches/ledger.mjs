@@ -1,7 +1,9 @@
 // The ledger's objects, asked directly: what a transfer costs, alone and among others, on disk, in a
 // long journal, and by the thousand.
-import { ask, makeDesk } from './desk.mjs';
+import { ask, local, makeDesk, objectPath, posting } from './desk.mjs';
+import { inParallel } from './fixtures.mjs';
 import { compare, fdatasyncRate, median, runOnce, untilIdle } from './measure.mjs';
+import { startPostgres } from './postgres.mjs';
 import { countSyncs, withSlowSyncs } from './strace.mjs';
 
 const CONNECTIONS = 32;
@@ -12,7 +14,7 @@ const SMOKE_ORDERS = 16;
 export const desk = (bench, kind, accounts = 1) =>
   bench.once(`desk ${kind} ${accounts}`, async () => {
     const stack = await bench.stack(kind, { direct: true });
-    return { stack, ...(await makeDesk(stack, accounts)) };
+    return makeDesk(stack, accounts);
   });
 
 /** How a peer is asked: its socket, and what makes a request of an order. */
@@ -123,4 +125,54 @@ export async function accountOnDisk(bench) {
   js.fsync_per_transfer = await syncsEach(bench, one, grouped);
   const spread = { ...ours, next: (await desk(bench, 'disk', MANY)).next };
   return [first, js, await row('account on disk, spread', `ours, over ${MANY} accounts: little to group`, { theirs: spread })];
+}
+
+// How many sales an inbox is given in one call; the first of these that it takes.
+const PER_CALL = [1_000, 500, 250, 125];
+const DEBIT_CREDIT = 'plpgsql: 2 UPDATE + 1 INSERT';
+
+async function mostPerCall({ port, path, credits }) {
+  for (const most of PER_CALL) {
+    const init = posting(path('most'), JSON.stringify(await credits(most)));
+    const answer = await fetch(local(port, init.path), init);
+    if (answer.ok) return most;
+    if (answer.status !== 413) throw new Error(`credits: ${answer.status} ${await answer.text()}`);
+  }
+  throw new Error(`an inbox takes no ${PER_CALL.at(-1)} sales in one call`);
+}
+
+/** Sales by the thousand, from delivery until they are home, against PostgreSQL's one by one. */
+export async function settlement(bench) {
+  const one = await desk(bench, 'disk');
+  const { stack, credits, creditsPath } = one;
+  const port = stack.ports.ledger;
+  const path = (name) => objectPath('INBOX', `bench/${name}`, creditsPath);
+  const perCall = await mostPerCall({ port, path, credits });
+  const settleMs = bench.smoke ? 0 : SETTLE_MS;
+  const ours = async (calls) => {
+    const bodies = await inParallel(calls, async () => JSON.stringify(await credits(perCall)));
+    const requests = bodies.map((body) => posting(path('all'), body));
+    const run = await runOnce(bench.load, stack.pid, { port, host: 'localhost', requests, connections: 1 }, settleMs);
+    return { ...run, count: run.count * perCall };
+  };
+  if (bench.smoke) {
+    const { count } = await ours(2);
+    return { name: 'settlement', peer: 'none', per_call: perCall, count };
+  }
+  const postgres = await startPostgres();
+  if (!postgres) return [];
+  try {
+    const theirs = () => postgres.run(bench.seconds, CONNECTIONS);
+    let run;
+    for (let warm = 0; warm < 3; warm += 1) run = await ours(20);
+    await theirs();
+    const calls = Math.ceil((run.count / run.seconds / perCall) * bench.seconds);
+    const before = fdatasyncRate(stack.dir);
+    // A call's p50 is of all its transfers; PostgreSQL's of one, and an average.
+    const { peer_p99: _, ...row } = await compare({ rounds: bench.rounds, take: (who) => (who === 'ours' ? ours(calls) : theirs()) });
+    const rate = Math.round(median([before, fdatasyncRate(stack.dir)]));
+    return { name: 'settlement', peer: `PostgreSQL ${postgres.version}, ${DEBIT_CREDIT}`, per_call: perCall, ...row, fdatasync_per_s: rate };
+  } finally {
+    await postgres.stop();
+  }
 }

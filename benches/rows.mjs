@@ -7,7 +7,8 @@ import { WORKERS, configPath, readConfig } from '../tools/workers.mjs';
 import { container } from './container.mjs';
 import { countWrites } from './counts.mjs';
 import { sell } from './fixtures.mjs';
-import { account, accountOnDisk } from './ledger.mjs';
+import { account, accountOnDisk, settlement } from './ledger.mjs';
+import { journal } from './journal.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { scratch, timeStart } from './serve.mjs';
@@ -175,6 +176,8 @@ export const ROWS = {
   },
   account: { quick: true, run: account },
   'account on disk': { run: accountOnDisk },
+  settlement: { run: settlement },
+  journal: { run: journal },
   writes: { quick: true, run: countWrites },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.
