@@ -12,24 +12,21 @@ const SYNC_BYTES = 8192;
 
 export const isNoisy = (load1) => load1 > NOISY_LOAD;
 
-/** Processor time of a process, all its threads, µs; also that of the children it has outlived. */
-export function cpuOf(pid, withGone = false) {
+/** Processor time of a process, all its threads and all it started, µs. */
+export function cpuOf(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const [user, system, goneUser, goneSystem] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15).map(Number);
-  return (user + system + (withGone ? goneUser + goneSystem : 0)) * TICK_US;
-}
-
-/** Processor time of the processes that a process started and that still run. */
-export function cpuOfChildren(pid) {
+  // User and system time, its own and that of the children it has outlived.
+  const times = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15);
+  const ticks = times.reduce((sum, one) => sum + Number(one), 0);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   return children.reduce((sum, child) => {
     try {
-      return sum + cpuOf(child, true);
+      return sum + cpuOf(child);
     } catch {
       // Gone since; its parent has its time now or soon.
       return sum;
     }
-  }, 0);
+  }, ticks * TICK_US);
 }
 
 /** Waits until a process rests: what it does after its last answer (alarms) belongs to the requests. */

@@ -1,10 +1,10 @@
 // PostgreSQL's own answer to the same job: a function that debits one account, credits another and
 // keeps the transfer, called by pgbench. A cluster of its own, as durable as it comes.
-import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { capture, must, sleep, spawnGuarded, stopGroup, which } from '../tools/proc.mjs';
-import { cpuOf, cpuOfChildren } from './measure.mjs';
+import { cpuOf } from './measure.mjs';
 import { scratch } from './serve.mjs';
 
 const DEBIAN = '/usr/lib/postgresql';
@@ -87,9 +87,8 @@ export async function startPostgres() {
     writeFileSync(script, SCRIPT);
     await must(found.psql, [...at, '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-qf', schema], options);
     const version = (await psql('SHOW server_version')).out.trim().split(' ')[0];
-    const cpu = () => cpuOf(server.pid, true) + cpuOfChildren(server.pid);
     const run = async (seconds, connections) => {
-      const before = cpu();
+      const before = cpuOf(server.pid);
       const args = ['-n', '-M', 'prepared', '-c', connections, '-j', 2, '-T', Math.max(1, Math.round(seconds)), '-f', script, 'postgres'];
       const out = await must(found.pgbench, [...at, ...args].map(String), options);
       const number = (pattern) => Number(pattern.exec(out)[1]);
@@ -97,7 +96,7 @@ export async function startPostgres() {
       const p50 = number(/latency average = ([\d.]+)/);
       // Its connections have ended, and their time is counted with the server's.
       await sleep(200);
-      return { count, seconds: count / number(/tps = ([\d.]+)/), p50, p99: NaN, cpu: cpu() - before };
+      return { count, seconds: count / number(/tps = ([\d.]+)/), p50, p99: NaN, cpu: cpuOf(server.pid) - before };
     };
     return { version, dir, run, stop };
   } catch (error) {

@@ -9,6 +9,7 @@ import { countWrites } from './counts.mjs';
 import { sell } from './fixtures.mjs';
 import { account, accountOnDisk, settlement } from './ledger.mjs';
 import { journal } from './journal.mjs';
+import { lnbits } from './lnbits.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { scratch, timeStart } from './serve.mjs';
@@ -177,6 +178,8 @@ export const ROWS = {
   account: { quick: true, run: account },
   'account on disk': { run: accountOnDisk },
   settlement: { run: settlement },
+  // A package from elsewhere is installed for it.
+  lnbits: { smoke: false, run: lnbits },
   journal: { run: journal },
   writes: { quick: true, run: countWrites },
   webcrypto: { run: webcrypto },
