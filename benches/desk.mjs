@@ -12,7 +12,7 @@ const QUOTE_PURPOSE = 'satchel/v1 quote\0';
 const BARE = ['bare', 'verified', 'grouped'];
 const JSON_TYPE = { 'content-type': 'application/json' };
 // Delivery and fold follow a sale within less than this.
-const DELIVERY_MS = 2_500;
+const DELIVERY_MS = 10_000;
 const NEEDED = ['Account order', 'Inbox credits', 'Account fold'];
 
 export const local = (port, path) => `http://127.0.0.1:${port}${path}`;
@@ -46,10 +46,14 @@ async function watchSale(stack, jws) {
   const turn = (how) => ask(stack.ports.ledger, { path: `/bench/watch/${how}` });
   await turn('on');
   await ask(stack.ports.ledger, posting('/internal/orders', JSON.stringify({ order: jws, pickup: false })));
-  await sleep(DELIVERY_MS);
-  const given = await turn('off');
-  for (const what of NEEDED) if (!given[what]) throw new Error(`nobody gave ${what}`);
-  return given;
+  for (let waited = 0; ; waited += 100) {
+    const given = await turn('look');
+    const missing = NEEDED.filter((what) => !given[what]);
+    if (!missing.length) break;
+    if (waited > DELIVERY_MS) throw new Error(`nobody was given: ${missing.join(', ')}`);
+    await sleep(100);
+  }
+  return turn('off');
 }
 
 /**

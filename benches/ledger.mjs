@@ -28,18 +28,18 @@ export const peersOf = (desk) => ({
 });
 
 /** Gives orders to one peer, once each, and waits until all that follows from them is done. */
-export function sender(bench, stack, connections = CONNECTIONS) {
+export function sender(bench, stack, { connections = CONNECTIONS, expect } = {}) {
   const settleMs = bench.smoke ? 0 : SETTLE_MS;
   return ({ port, of }, orders) =>
-    runOnce(bench.load, stack.pid, { port, host: 'localhost', requests: orders.map(of), connections }, settleMs);
+    runOnce(bench.load, stack.pid, { port, host: 'localhost', requests: orders.map(of), connections, expect }, settleMs);
 }
 
 /**
  * Two peers, after enough orders for compilers. Each is given the very same ones, unless one of them
  * has a `next` of its own.
  */
-export async function transfers(bench, { name, peer, desk, ours, theirs, connections }) {
-  const send = sender(bench, desk.stack, connections);
+export async function transfers(bench, { name, peer, desk, ours, theirs, ...how }) {
+  const send = sender(bench, desk.stack, how);
   const give = async (size) => {
     const shared = await desk.next(size);
     return { ours: (await ours.next?.(size)) ?? shared, theirs: (await theirs.next?.(size)) ?? shared };
@@ -61,10 +61,21 @@ export async function transfers(bench, { name, peer, desk, ours, theirs, connect
 
 const PLAIN = 'js, 2 UPDATE + 1 INSERT';
 
+/** Every peer posts an order as it was agreed. */
+async function samePosted(one, peers) {
+  const [order] = await one.next(1);
+  const posted = await Promise.all(peers.map(({ port, of }) => ask(port, of(order))));
+  const [first, ...others] = posted.map(({ transfer: { agreement }, replayed, owned }) => {
+    return JSON.stringify([Object.entries(agreement).sort(), replayed, owned]);
+  });
+  for (const other of others) if (other !== first) throw new Error(`account: a peer posts otherwise\n  ${first}\n  ${other}`);
+}
+
 /** One account's transfers against peers that do less, and one that does the same. */
 export async function account(bench) {
   const one = await desk(bench, 'memory');
   const { ours, fold, bare, verified, twin } = peersOf(one);
+  await samePosted(one, [ours, bare, verified, twin]);
   const row = (name, peer, pair) => transfers(bench, { name, peer, desk: one, ours, ...pair });
   const rows = [await row('account', PLAIN, { theirs: bare })];
   if (bench.quick) return rows;
@@ -108,7 +119,7 @@ async function leastBehindSlowSync({ stack, next }, { port, of }) {
 
 /** Durable transfers: what grouping gives, and how many fsyncs it takes. */
 export async function accountOnDisk(bench) {
-  const one = await desk(bench, 'disk');
+  const one = await desk(bench, bench.smoke ? 'memory' : 'disk');
   const { stack } = one;
   const { ours, bare, grouped } = peersOf(one);
   const row = async (name, peer, pair) => {
@@ -143,7 +154,7 @@ async function mostPerCall({ port, path, credits }) {
 
 /** Sales by the thousand, from delivery until they are home, against PostgreSQL's one by one. */
 export async function settlement(bench) {
-  const one = await desk(bench, 'disk');
+  const one = await desk(bench, bench.smoke ? 'memory' : 'disk');
   const { stack, credits, creditsPath } = one;
   const port = stack.ports.ledger;
   const path = (name) => objectPath('INBOX', `bench/${name}`, creditsPath);

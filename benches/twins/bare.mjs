@@ -1,6 +1,6 @@
 // The least an object can do to move money: 2 UPDATE + 1 INSERT for an order it is given. In three
 // ways: it believes the order, verifies it as ours does, or gathers what comes at once into one write.
-import { Refusal, answering, fromB32, fromB64u, json, readPart } from './common.mjs';
+import { Refusal, answering, fromB32, fromB64u, json, problem, readPart } from './common.mjs';
 import { readOrder } from './documents.mjs';
 import { askObject } from './objects.mjs';
 
@@ -27,6 +27,7 @@ export class Bare {
     const { pathname } = new URL(request.url);
     const actions = { '/bare': this.order, '/verified': this.verified, '/grouped': this.grouped };
     const action = { ...actions, '/setup': this.setUp, '/sum': this.sum }[pathname];
+    if (!action) return problem(404, 'not_found');
     return answering(async () => json(await action.call(this, request.method === 'POST' && (await request.json()))));
   }
 
@@ -39,7 +40,7 @@ export class Bare {
   sum = () => this.sql.exec('SELECT (SELECT sum(debits) FROM accounts) AS msat, (SELECT count(*) FROM transfers) AS count').one();
 
   order({ order: jws }) {
-    const { iat, exp, quote, cnf, ...agreement } = readPart(jws.split('.')[1]);
+    const { aud, iat, exp, quote, cnf, ...agreement } = readPart(jws.split('.')[1]);
     return this.post(agreement, cnf.jkt);
   }
 

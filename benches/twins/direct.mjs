@@ -25,12 +25,11 @@ const watched = (name, Real) =>
 export const Account = watched('Account', worker.Account);
 export const Inbox = watched('Inbox', worker.Inbox);
 
-/** `/bench/watch/on` and `/bench/watch/off`; the latter tells what was given to whom. */
+/** `/bench/watch/{on|look|off}` tells what was given to whom since it was turned on. */
 function watch(how) {
-  watching = how === 'on';
-  const all = Object.fromEntries(given);
-  given.clear();
-  return Response.json(all);
+  if (how === 'on') given.clear();
+  if (how !== 'look') watching = how === 'on';
+  return Response.json(Object.fromEntries(given));
 }
 
 export default {
