@@ -30,8 +30,10 @@ export const peersOf = (desk) => ({
 /** Gives orders to one peer, once each, and waits until all that follows from them is done. */
 export function sender(bench, stack, { connections = CONNECTIONS, expect } = {}) {
   const settleMs = bench.smoke ? 0 : SETTLE_MS;
-  return ({ port, of }, orders) =>
-    runOnce(bench.load, stack.pid, { port, host: 'localhost', requests: orders.map(of), connections, expect }, settleMs);
+  return ({ port, of }, orders, settles = true) => {
+    const job = { port, host: 'localhost', requests: orders.map(of), connections, expect };
+    return runOnce(bench.load, stack.pid, job, settles ? settleMs : 0);
+  };
 }
 
 /**
@@ -48,9 +50,10 @@ export async function transfers(bench, { name, peer, desk, ours, theirs, ...how 
   let size = least;
   for (let warm = 0; warm < (bench.smoke ? 1 : 3); warm += 1) {
     const orders = await give(least);
-    const runs = [await send(ours, orders.ours), await send(theirs, orders.theirs)];
+    const runs = [await send(ours, orders.ours, false), await send(theirs, orders.theirs, false)];
     size = Math.max(least, Math.ceil(Math.min(...runs.map((run) => run.count / run.seconds)) * bench.seconds));
   }
+  if (!bench.smoke) await untilIdle(desk.stack.pid, SETTLE_MS);
   let batches = [];
   const take = async (who, turn) => {
     if (who === 'ours' && turn === 0) batches = [await give(size), await give(size)];
@@ -58,6 +61,9 @@ export async function transfers(bench, { name, peer, desk, ours, theirs, ...how 
   };
   return { name, peer, ...(await compare({ rounds: bench.rounds, take })) };
 }
+
+/** For rows that only explain another. */
+export const briefly = (bench) => ({ ...bench, rounds: Math.ceil(bench.rounds / 2) });
 
 const PLAIN = 'js, 2 UPDATE + 1 INSERT';
 
@@ -76,9 +82,9 @@ export async function account(bench) {
   const one = await desk(bench, 'memory');
   const { ours, fold, bare, verified, twin } = peersOf(one);
   await samePosted(one, [ours, bare, verified, twin]);
-  const row = (name, peer, pair) => transfers(bench, { name, peer, desk: one, ours, ...pair });
-  const rows = [await row('account', PLAIN, { theirs: bare })];
+  const rows = [await transfers(bench, { name: 'account', peer: PLAIN, desk: one, ours, theirs: bare })];
   if (bench.quick) return rows;
+  const row = (name, peer, pair) => transfers(briefly(bench), { name, peer, desk: one, ours, ...pair });
   rows.push(await row('account, one at a time', PLAIN, { theirs: bare, connections: 1 }));
   rows.push(await row('account, credits', PLAIN, { ours: fold, theirs: bare }));
   rows.push(await row('account, orders verified', `${PLAIN}, and WebCrypto on the order`, { theirs: verified }));
@@ -122,12 +128,12 @@ export async function accountOnDisk(bench) {
   const one = await desk(bench, bench.smoke ? 'memory' : 'disk');
   const { stack } = one;
   const { ours, bare, grouped } = peersOf(one);
-  const row = async (name, peer, pair) => {
+  const row = async (name, peer, pair, length = briefly(bench)) => {
     const before = fdatasyncRate(stack.dir);
-    const found = await transfers(bench, { name, peer, desk: one, ours, ...pair });
+    const found = await transfers(length, { name, peer, desk: one, ours, ...pair });
     return { ...found, fdatasync_per_s: Math.round(median([before, fdatasyncRate(stack.dir)])) };
   };
-  const first = await row('account on disk', `${PLAIN}, ungrouped`, { theirs: bare });
+  const first = await row('account on disk', `${PLAIN}, ungrouped`, { theirs: bare }, bench);
   if (bench.smoke) return first;
   first.fsync_per_transfer = await syncsEach(bench, one, ours);
   first.peer_fsync_per_transfer = await syncsEach(bench, one, bare);
