@@ -66,6 +66,7 @@ export async function transfers(bench, { name, peer, desk, ours, theirs, ...how 
 export const briefly = (bench) => ({ ...bench, rounds: Math.ceil(bench.rounds / 2) });
 
 const PLAIN = 'js, 2 UPDATE + 1 INSERT';
+const WHOLE = 'js twin, ungrouped: verifies, delivers, folds';
 
 /** Every peer posts an order as it was agreed. */
 async function samePosted(one, peers) {
@@ -88,7 +89,7 @@ export async function account(bench) {
   rows.push(await row('account, one at a time', PLAIN, { theirs: bare, connections: 1 }));
   rows.push(await row('account, credits', PLAIN, { ours: fold, theirs: bare }));
   rows.push(await row('account, orders verified', `${PLAIN}, and WebCrypto on the order`, { theirs: verified }));
-  rows.push(await row('account, whole', 'js twin: verifies, delivers, folds', { theirs: twin }));
+  rows.push(await row('account, whole', WHOLE, { theirs: twin }));
   return rows;
 }
 
@@ -127,21 +128,23 @@ async function leastBehindSlowSync({ stack, next }, { port, of }) {
 export async function accountOnDisk(bench) {
   const one = await desk(bench, bench.smoke ? 'memory' : 'disk');
   const { stack } = one;
-  const { ours, bare, grouped } = peersOf(one);
+  const { ours, bare, grouped, twin } = peersOf(one);
   const row = async (name, peer, pair, length = briefly(bench)) => {
     const before = fdatasyncRate(stack.dir);
     const found = await transfers(length, { name, peer, desk: one, ours, ...pair });
     return { ...found, fdatasync_per_s: Math.round(median([before, fdatasyncRate(stack.dir)])) };
   };
-  const first = await row('account on disk', `${PLAIN}, ungrouped`, { theirs: bare }, bench);
+  const first = await row('account on disk', WHOLE, { theirs: twin }, bench);
   if (bench.smoke) return first;
   first.fsync_per_transfer = await syncsEach(bench, one, ours);
-  first.peer_fsync_per_transfer = await syncsEach(bench, one, bare);
+  first.peer_fsync_per_transfer = await syncsEach(bench, one, twin);
   first.least_ms_behind_slow_fsync = await leastBehindSlowSync(one, ours);
+  const least = await row('account on disk, bare', `${PLAIN}, ungrouped`, { theirs: bare });
+  least.peer_fsync_per_transfer = await syncsEach(bench, one, bare);
   const js = await row('account on disk, js grouped', `${PLAIN}, ungrouped`, { ours: grouped, theirs: bare });
   js.fsync_per_transfer = await syncsEach(bench, one, grouped);
   const spread = { ...ours, next: (await desk(bench, 'disk', MANY)).next };
-  return [first, js, await row('account on disk, spread', `ours, over ${MANY} accounts: little to group`, { theirs: spread })];
+  return [first, least, js, await row('account on disk, spread', `ours, over ${MANY} accounts: little to group`, { theirs: spread })];
 }
 
 // How many sales an inbox is given in one call; the first of these that it takes.
