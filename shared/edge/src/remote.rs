@@ -50,7 +50,7 @@ impl Remote {
 
     /// `POST path` with a JSON body.
     pub async fn post<I: Serialize, O: FromJson>(&self, path: &str, body: &I) -> Result<O> {
-        let body = serde_json::to_vec(body).map_err(internal)?;
+        let body = json::to_vec(body).map_err(internal)?;
         read(&self.ask("POST", path, Some(&body)).await?)
     }
 
@@ -67,7 +67,7 @@ impl Remote {
         path: &str,
         body: &I,
     ) -> Result<Response> {
-        let body = serde_json::to_vec(body).map_err(internal)?;
+        let body = json::to_vec(body).map_err(internal)?;
         self.pass_bytes(status, path, &body).await
     }
 

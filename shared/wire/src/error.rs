@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use satchel_domain::{ledger::Reject, money::OutOfRange, work::WorkState};
-use satchel_json::{Error, FromJson, Object, Value};
+use satchel_json::{Error, Members as Json, Slot, Value};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// A result whose error can be answered to a client.
@@ -208,22 +208,33 @@ impl Serialize for Problem {
     }
 }
 
-impl FromJson for Problem {
-    fn from_json(value: Value<'_>) -> std::result::Result<Self, Error> {
-        let mut members = Object::of(value)?;
-        Ok(Self {
-            kind: members.member("type")?,
-            title: members.member("title")?,
-            status: members.member("status")?,
-            code: members.member("code")?,
-            detail: members.member("detail")?,
-            next: members.member("next")?,
-            retry_after_s: members.member("retry_after_s")?,
-            extra: match members.into_value().into_owned() {
-                Value::Object(extra) => extra,
-                _ => Vec::new(),
-            },
-        })
+impl Slot for Problem {
+    fn blank() -> Self {
+        Self {
+            kind: String::new(),
+            title: String::new(),
+            status: 0,
+            code: String::new(),
+            detail: None,
+            next: None,
+            retry_after_s: None,
+            extra: Vec::new(),
+        }
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> std::result::Result<(), Error> {
+        let mut members = Json::of(value);
+        members.fill("type", &mut self.kind);
+        members.fill("title", &mut self.title);
+        members.fill("status", &mut self.status);
+        members.fill("code", &mut self.code);
+        members.fill("detail", &mut self.detail);
+        members.fill("next", &mut self.next);
+        members.fill("retry_after_s", &mut self.retry_after_s);
+        if let Value::Object(extra) = members.into_value()?.into_owned() {
+            self.extra = extra;
+        }
+        Ok(())
     }
 }
 

@@ -136,7 +136,7 @@ impl Account {
                     .retry_after(3_600),
             );
         }
-        let body = serde_json::to_string(&kept).map_err(internal)?;
+        let body = satchel_json::to_string(&kept).map_err(internal)?;
         let writes = vec![
             // Ended ones are kept for a while: a retry of what they signed must still verify.
             Write::new(
@@ -394,7 +394,7 @@ impl Account {
     async fn fold(&self, account: &str, fold: &Fold) -> Result<Response> {
         let key = book::other_key(Kind::Fold, &fold.id);
         if self.store.row_of(&key)?.is_none() {
-            let body = serde_json::to_string(fold).map_err(internal)?;
+            let body = satchel_json::to_string(fold).map_err(internal)?;
             self.credit(account, Kind::Fold, key, fold.msat, body)
                 .await?;
         }

@@ -204,7 +204,7 @@ pub(crate) fn transfer_row(
     time: u64,
     entry: &Entry,
 ) -> Result<Write> {
-    let body = serde_json::to_string(entry).map_err(internal)?;
+    let body = satchel_json::to_string(entry).map_err(internal)?;
     Ok(Write::new(
         "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?)",
         vec![

@@ -215,7 +215,7 @@ impl Inbox {
 }
 
 fn save(inbox: &Held) -> Result<Write> {
-    let body = serde_json::to_string(inbox).map_err(internal)?;
+    let body = satchel_json::to_string(inbox).map_err(internal)?;
     Ok(Write::new(
         "INSERT OR REPLACE INTO inbox VALUES (0, ?)",
         vec![Value::Text(body)],

@@ -65,7 +65,7 @@ impl Work {
     }
 
     fn save(&self, book: &WorkBook) -> Result<()> {
-        let body = serde_json::to_string(book).map_err(internal)?;
+        let body = satchel_json::to_string(book).map_err(internal)?;
         self.sql.run(
             "INSERT OR REPLACE INTO work VALUES (0, ?)",
             vec![Value::Text(body)],
