@@ -188,7 +188,7 @@ pub trait Host {
 
 /// As JSON.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|_| ErrorCode::Internal.into())
+    satchel_json::to_vec(value).map_err(|_| ErrorCode::Internal.into())
 }
 
 /// From JSON that we wrote ourselves, or another object of ours.
