@@ -1,6 +1,6 @@
 //! Errors as the outside sees them: RFC 9457 problem details with a stable `code`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref};
 
 use satchel_domain::{ledger::Reject, money::OutOfRange, work::WorkState};
 use satchel_json::{Error, Members as Json, Slot, Value};
@@ -94,8 +94,13 @@ codes! {
 pub type Members = Vec<(Cow<'static, str>, Value<'static>)>;
 
 /// An error on its way to a client: a code and what helps to understand it. Never a secret.
+// Boxed: every function passes it on, and what is moved at each of those places is code.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ApiError {
+pub struct ApiError(Box<Told>);
+
+/// What an [`ApiError`] tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
     /// The stable code.
     pub code: ErrorCode,
     /// What exactly, in plain words.
@@ -106,19 +111,30 @@ pub struct ApiError {
     pub extra: Members,
 }
 
+impl Deref for ApiError {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
 impl ApiError {
     /// An error with a detail.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
-            detail: Some(detail.into()),
-            ..Self::from(code)
-        }
+        Self::detailed(code, detail.into())
+    }
+
+    fn detailed(code: ErrorCode, detail: String) -> Self {
+        let mut error = Self::from(code);
+        error.0.detail = Some(detail);
+        error
     }
 
     /// With one more member.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value<'static>>) -> Self {
-        self.extra.push((name.into(), value.into()));
+        self.0.extra.push((name.into(), value.into()));
         self
     }
 
@@ -134,7 +150,7 @@ impl ApiError {
     /// With a time to wait.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
@@ -155,13 +171,14 @@ impl ApiError {
 }
 
 impl From<ErrorCode> for ApiError {
+    #[cold]
     fn from(code: ErrorCode) -> Self {
-        Self {
+        Self(Box::new(Told {
             code,
             detail: None,
             retry_after_s: None,
             extra: Vec::new(),
-        }
+        }))
     }
 }
 
@@ -244,12 +261,12 @@ impl From<Problem> for ApiError {
         let known = ErrorCode::ALL
             .iter()
             .find(|code| code.as_str() == problem.code);
-        Self {
+        Self(Box::new(Told {
             code: known.copied().unwrap_or(ErrorCode::Unavailable),
             detail: problem.detail,
             retry_after_s: problem.retry_after_s,
             extra: problem.extra,
-        }
+        }))
     }
 }
 
