@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod clock;
+mod js;
 mod platform;
 mod remote;
 mod respond;

@@ -9,15 +9,15 @@ use worker::{Headers, Response, ResponseBuilder};
 use crate::internal;
 
 fn build(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
-    let mut builder = ResponseBuilder::new().with_status(status);
+    let list = Headers::new();
     for (name, value) in headers {
-        match builder.clone().with_header(name, value) {
-            Ok(with) => builder = with,
-            Err(error) => {
-                let _ = internal(error);
-            }
+        if let Err(error) = list.set(name, value) {
+            let _ = internal(error);
         }
     }
+    let builder = ResponseBuilder::new()
+        .with_status(status)
+        .with_headers(list);
     // 204 and 304 must have no body, not an empty one.
     if body.is_empty() {
         builder.empty()
