@@ -3,11 +3,14 @@
 
 use std::cell::RefCell;
 
+/// A key, and since when which value.
+type Entry<V> = (String, Box<(u64, V)>);
+
 /// Values that are good for a while, at most `capacity` of them.
 #[derive(Debug)]
 pub struct TtlCache<V> {
-    // In order of their keys: of a tree's code there would be ten times as much.
-    entries: RefCell<Vec<(String, Box<(u64, V)>)>>,
+    // In order of their keys. Boxed: those behind a new one are moved.
+    entries: RefCell<Vec<Entry<V>>>,
     life_ms: u64,
     capacity: usize,
 }
@@ -59,7 +62,7 @@ impl<V: Clone> TtlCache<V> {
     }
 }
 
-fn find<V>(entries: &[(String, V)], key: &str) -> Result<usize, usize> {
+fn find<V>(entries: &[Entry<V>], key: &str) -> Result<usize, usize> {
     entries.binary_search_by(|(known, _)| known.as_str().cmp(key))
 }
 

@@ -81,7 +81,7 @@ impl WithoutBody for Response {
     }
 }
 
-fn malformed(error: json::Error) -> ApiError {
+fn malformed(error: &json::Error) -> ApiError {
     ApiError::new(ErrorCode::Malformed, error.to_string())
 }
 
@@ -162,7 +162,7 @@ impl Call {
     /// The body as JSON of type `T`, at most [`MAX_BODY_BYTES`].
     pub async fn json<T: FromJson>(&mut self) -> Result<T> {
         let body = self.json_body().await?;
-        json::from_slice(&body).map_err(malformed)
+        json::from_slice(&body).map_err(|error| malformed(&error))
     }
 
     /// Neither generic nor inlined: one state machine for all types.
