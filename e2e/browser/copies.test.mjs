@@ -49,7 +49,7 @@ async function visit(context, work) {
   const page = await context.newPage();
   await page.goto(fanPage({ work }));
   const frame = await frameOf(page, work);
-  return { page, frame, price: await frame.locator('.price').textContent().catch(() => '') };
+  return { page, frame, price: (await frame.locator('.price').allTextContents()).join('') };
 }
 
 step('the first buyer pays nothing', async () => {
