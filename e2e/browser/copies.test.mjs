@@ -223,6 +223,7 @@ step('a seller pays back what a buyer asks for by its name, and signs out everyw
   await page.getByLabel('Amount in dollars').fill('0.10');
   await page.getByRole('button', { name: 'Refund', exact: true }).click();
   await page.getByText(/^1 Bit \(\$0\.10\) went back to the buyer/).waitFor();
+  await page.getByLabel('Name of the purchase').fill(handle);
   await page.getByLabel('Which refund of this purchase is it?').fill('2');
   await page.getByLabel('Refund all that is left').check();
   await page.getByRole('button', { name: 'Refund', exact: true }).click();
