@@ -1,26 +1,33 @@
 // What a purchase writes: rows, alarms and object requests, counted inside our own objects.
 // The workers' main modules are wrapped for this (counting.mjs), so it is a process of its own and
 // nothing is timed in it.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { freePort, inRoot, sleep } from '../tools/proc.mjs';
 import { startBucket } from '../tools/r2-memory.mjs';
 import { publicOrigin } from '../tools/stack.mjs';
 import { writeConfig } from '../tools/workerd.mjs';
 import { readConfig } from '../tools/workers.mjs';
-import { makeOrders, makeWorks } from './fixtures.mjs';
+import { PRICE, makeOrders, makeWorks } from './fixtures.mjs';
 import { scratch, serve } from './serve.mjs';
 
 // A row written and a million of each, US dollars: the list price of August 2026.
-const PRICE = { row: 1, objectRequest: 0.15, workerRequest: 0.3 };
+const LIST = { row: 1, objectRequest: 0.15, workerRequest: 0.3 };
 const SETTLE_MS = 4_000;
 const SETTLE_SMOKE_MS = 1_500;
-// Name, how many at once, whether the receipt is left for a frame.
+// How many at once (and in a smoke test, if it belongs there); whether the receipt is left for a frame,
+// whether all of it was sent before, whether the works have a stock.
 const CASES = [
-  ['one', 1, false],
-  ['one with pickup', 1, true],
-  ['many', 200, false],
+  { name: 'one', count: 1, smoke: 1 },
+  { name: 'one with pickup', count: 1, pickup: true },
+  { name: 'many', count: 200, smoke: 16 },
+  { name: 'retry', count: 1, again: true, smoke: 1 },
+  { name: 'retry of many', count: 200, again: true },
+  { name: 'limited', count: 1, limited: true, smoke: 1 },
+  { name: 'many, limited', count: 200, limited: true },
 ];
+// Terms of a work with a stock. Undefined until terms have one; then the cases above are counted.
+const STOCK = undefined;
 const COUNTED = ['purchase', 'ledger'];
 const TWIN = { name: 'idle', modules: [inRoot('benches', 'twins', 'idle.mjs')] };
 
@@ -36,15 +43,11 @@ ${objects.join('\n')}
 `;
 }
 
-/** Puts the wrapper first among a worker's modules in the generated configuration. */
-function wrap(config, dir, name) {
+/** Modules that stand before a worker's own. */
+function before(dir, name) {
   const own = join(dir, `${name}-counted.mjs`);
   writeFileSync(own, wrapper(name));
-  const counting = inRoot('benches', 'twins', 'counting.mjs');
-  const module = (path) => `(name = "${path.split('/').pop()}", esModule = embed "${relative(dir, path)}")`;
-  const start = `const ${name} :Workerd.Worker = (\n  modules = [\n`;
-  if (!config.includes(start)) throw new Error(`no worker ${name} in the generated configuration`);
-  return config.replace(start, `${start}    ${module(own)},\n    ${module(counting)},\n`);
+  return [own, inRoot('benches', 'twins', 'counting.mjs')];
 }
 
 async function startCounted() {
@@ -55,9 +58,8 @@ async function startCounted() {
   const sockets = { purchase: ports.purchase, ledger: ports.ledger };
   const at = { dir, port: ports.gateway, stateDir: join(dir, 'state'), sockets };
   const extra = [{ ...TWIN, port: ports['js-ledger'] }];
-  const path = writeConfig({ ...at, bucketPort: bucket.port, s3Endpoint: bucket.endpoint, extra });
-  const config = COUNTED.reduce((text, name) => wrap(text, dir, name), readFileSync(path, 'utf8'));
-  writeFileSync(path, config);
+  const wrapped = Object.fromEntries(COUNTED.map((name) => [name, before(dir, name)]));
+  const path = writeConfig({ ...at, bucketPort: bucket.port, s3Endpoint: bucket.endpoint, before: wrapped, extra });
   const process = await serve(path, 4);
   const stop = async () => {
     await process.stop();
@@ -77,7 +79,7 @@ async function take({ ports }) {
   return all;
 }
 
-async function buy(stack, orders, pickup, settleMs) {
+async function buy(stack, orders, pickup = false) {
   const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
   const send = async (order) => {
     const body = JSON.stringify({ order, pickup });
@@ -86,7 +88,7 @@ async function buy(stack, orders, pickup, settleMs) {
   };
   await Promise.all(orders.map(send));
   // Delivery, receiver and both ends of the fold belong to the purchase.
-  await sleep(settleMs);
+  await sleep(stack.settleMs);
 }
 
 /** One row: what each purchase came to. */
@@ -95,7 +97,7 @@ function summed(name, purchases, counted) {
   const places = Object.entries(counted).map(([place, { calls, rows }]) => [place, [round(calls), round(rows)]]);
   const sum = (field) => Object.values(counted).reduce((all, one) => all + one[field], 0);
   const [rows, requests] = [round(sum('rows')), round(sum('calls'))];
-  const price = rows * PRICE.row + requests * PRICE.objectRequest + PRICE.workerRequest;
+  const price = rows * LIST.row + requests * LIST.objectRequest + LIST.workerRequest;
   return {
     name,
     purchases,
@@ -108,19 +110,30 @@ function summed(name, purchases, counted) {
   };
 }
 
-export async function countWrites({ smoke }) {
+/** Orders of a market of its own; its seller has sold before, which made tables and registered accounts. */
+async function open(stack, smoke, terms) {
+  const works = await makeWorks(stack, smoke ? 2 : 5, { sellers: 1, terms });
+  const next = await makeOrders(stack, works, smoke ? 20 : 256);
+  await buy(stack, await next(1));
+  return next;
+}
+
+export async function countWrites(bench) {
   const stack = await startCounted();
+  // Counts are exact however few there are.
+  const smoke = bench.smoke || bench.quick;
+  stack.settleMs = bench.smoke ? SETTLE_SMOKE_MS : SETTLE_MS;
   try {
-    const works = await makeWorks(stack, smoke ? 1 : 5, 1);
-    const next = await makeOrders(stack, works, smoke ? 4 : 256);
-    const settleMs = smoke ? SETTLE_SMOKE_MS : SETTLE_MS;
-    // The seller's first sale makes tables and registers accounts; later ones don't.
-    await buy(stack, await next(1), false, settleMs);
+    const markets = { plain: await open(stack, smoke), limited: STOCK && (await open(stack, smoke, { ...PRICE, ...STOCK })) };
     const rows = [];
-    for (const [name, count, pickup] of smoke ? CASES.slice(0, 1) : CASES) {
+    for (const { name, pickup, again, limited, ...how } of CASES) {
+      const next = markets[limited ? 'limited' : 'plain'];
+      const count = smoke ? how.smoke : how.count;
+      if (!next || !count) continue;
       const orders = await next(count);
+      if (again) await buy(stack, orders, pickup);
       await take(stack);
-      await buy(stack, orders, pickup, settleMs);
+      await buy(stack, orders, pickup);
       rows.push(summed(`writes, ${name}`, count, await take(stack)));
     }
     return rows;

@@ -3,13 +3,13 @@
 import { format, fundingId, generateKey, makeDelegation, randomBytes, SatchelClient, workId } from '../sdk/js/src/index.js';
 
 const AT_ONCE = 16;
-const PRICE = { pay_more: false, usd_micros: 250_000, use: 'download' };
+export const PRICE = { pay_more: false, usd_micros: 250_000, use: 'download' };
 const FUNDS_MSAT = 100_000_000;
 // Quotes are good for 300 s; the last order of a round may be sent a while after it was signed.
 const QUOTE_MS = 60_000;
 
 /** `make(i)` for i below `count`, some at a time. */
-async function inParallel(count, make) {
+export async function inParallel(count, make) {
   const made = [];
   for (let from = 0; from < count; from += AT_ONCE) {
     const some = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, i) => make(from + i));
@@ -18,22 +18,22 @@ async function inParallel(count, make) {
   return made;
 }
 
-const clientOf = (stack) => new SatchelClient({ issuer: stack.issuer });
+export const clientOf = (stack) => new SatchelClient({ issuer: stack.issuer });
 
-async function post(url, body) {
+export async function post(url, body) {
   const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   const answer = await fetch(url, init);
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
 }
 
-async function pack(stack, creator, nonce, title, bytes) {
+async function pack(stack, { creator, nonce, title, bytes, terms }) {
   const parts = [];
   const sink = { write: (at, chunk) => void parts.push({ at, chunk }) };
   const about = { creatorKey: creator, nonce, issuer: stack.issuer, title, name: 'file.bin' };
   const packed = await format.packTo(sink, format.bytesSource(bytes), {
     ...about,
     mediaType: 'application/octet-stream',
-    terms: PRICE,
+    terms,
   });
   const whole = Buffer.alloc(packed.size);
   for (const { at, chunk } of parts) whole.set(chunk, at);
@@ -41,28 +41,28 @@ async function pack(stack, creator, nonce, title, bytes) {
 }
 
 /** Sells `bytes`: packs, registers, hands over the key, publishes. Gives the record and its payee. */
-export async function sell(stack, { creator, payee, title, bytes }) {
+export async function sell(stack, { creator, payee, title, bytes, terms = PRICE }) {
   const client = clientOf(stack);
   const nonce = randomBytes(16);
   const work = { work: await workId(creator.jwk, nonce), nonce };
-  const { whole, manifest, contentKey } = await pack(stack, creator, nonce, title, bytes);
+  const { whole, manifest, contentKey } = await pack(stack, { creator, nonce, title, bytes, terms });
   const mediaType = 'application/octet-stream';
-  await client.register(creator, work, { title, mediaType, terms: PRICE, payee });
+  await client.register(creator, work, { title, mediaType, terms, payee });
   stack.bucket.bucket.put(`${work.work}/1.satchel`, whole);
   await client.intake(creator, work, { contentKey, manifest });
-  const record = await client.publish(creator, work, { manifest, terms: PRICE });
+  const record = await client.publish(creator, work, { manifest, terms });
   return { record, payee };
 }
 
 /** Works by a few sellers, known to our ledger and to its twin. */
-export async function makeWorks(stack, count, sellers = 4) {
+export async function makeWorks(stack, count, { sellers = 4, terms } = {}) {
   const creators = await inParallel(sellers, async () => ({
     creator: await generateKey(),
     payee: (await generateKey()).jkt,
   }));
   const works = await inParallel(count, (i) => {
     const seller = creators[i % sellers];
-    return sell(stack, { ...seller, title: `Song ${i}`, bytes: randomBytes(1000) });
+    return sell(stack, { ...seller, title: `Song ${i}`, bytes: randomBytes(1000), terms });
   });
   const twins = works.map(({ record, payee }) => ({
     work: record.work,
@@ -75,18 +75,17 @@ export async function makeWorks(stack, count, sellers = 4) {
   return works.map(({ record }) => record);
 }
 
-async function makeAccounts(stack, count) {
+export async function makeAccounts(stack, count) {
   const client = clientOf(stack);
   const accounts = await inParallel(count, async () => {
     const [root, device] = [await generateKey(), await generateKey()];
     const grant = await makeDelegation(root, { issuer: stack.issuer, key: device.jwk });
     await client.delegate(root.jkt, grant);
     await client.testMoney(root.jkt, device, { id: fundingId(), msat: FUNDS_MSAT });
-    return { account: root.jkt, device };
+    const twin = { account: root.jkt, key: device.jkt, x: device.jwk.x, msat: FUNDS_MSAT };
+    return { account: root.jkt, device, twin };
   });
-  const twins = accounts.map(({ account, device }) => {
-    return { account, key: device.jkt, x: device.jwk.x, msat: FUNDS_MSAT };
-  });
+  const twins = accounts.map(({ twin }) => twin);
   await post(`http://127.0.0.1:${stack.ports['js-ledger']}/setup`, { accounts: twins });
   return accounts;
 }

@@ -12,15 +12,25 @@ const SYNC_BYTES = 8192;
 
 export const isNoisy = (load1) => load1 > NOISY_LOAD;
 
-/** Processor time of a process, all its threads, µs. */
+/** Processor time of a process, all its threads and all it started, µs. */
 export function cpuOf(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+  // User and system time, its own and that of the children it has outlived.
+  const times = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15);
+  const ticks = times.reduce((sum, one) => sum + Number(one), 0);
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return children.reduce((sum, child) => {
+    try {
+      return sum + cpuOf(child);
+    } catch {
+      // Gone since; its parent has its time now or soon.
+      return sum;
+    }
+  }, ticks * TICK_US);
 }
 
 /** Waits until a process rests: what it does after its last answer (alarms) belongs to the requests. */
-async function untilIdle(pid, atLeastMs) {
+export async function untilIdle(pid, atLeastMs) {
   await sleep(atLeastMs);
   for (let waited = 0; waited < 15_000; waited += 300) {
     const before = cpuOf(pid);

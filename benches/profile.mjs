@@ -1,4 +1,6 @@
 // Where a purchase's time goes: the same order sent in at each hop, stopped at each hop, sent again.
+import { makeDesk, objectPath, posting } from './desk.mjs';
+import { peersOf, sender, transfers } from './ledger.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, runOnce } from './measure.mjs';
 
@@ -51,4 +53,24 @@ async function profilePurchase(bench) {
   return rows;
 }
 
-export const PROFILE = { purchase: { run: profilePurchase } };
+/** The same for one account's object, which each time does more. */
+async function profileAccount(bench) {
+  const one = await makeDesk(await bench.stack('memory', { direct: true }), 1);
+  const { ours, fold, bare, verified, twin } = peersOf(one);
+  const { account } = one.accounts[0];
+  const nowhere = (peer, binding) => ({ ...peer, of: () => posting(objectPath(binding, account, '/nothing'), '{}') });
+  const send = sender(bench, one.stack);
+  const posted = await one.next(512);
+  for (const peer of [ours, twin]) await send(peer, posted);
+  const again = { next: (n) => Array.from({ length: n }, (_, i) => posted[i % posted.length]) };
+  const row = (name, peer, pair) => transfers(bench, { name, peer, desk: one, ...pair });
+  return [
+    await row('object, unknown path', 'js, bare', { ours: nowhere(ours, 'ACCOUNT'), theirs: nowhere(bare, 'BARE'), expect: 404 }),
+    await row('order, replayed: verify, read', 'js twin', { ours: { ...ours, ...again }, theirs: { ...twin, ...again } }),
+    await row('credit: read, write', 'js, bare', { ours: fold, theirs: bare }),
+    await row('order: verify, read, write, deliver', 'js, bare, verifies', { ours, theirs: verified }),
+    await row('the same', 'js twin', { ours, theirs: twin }),
+  ];
+}
+
+export const PROFILE = { purchase: { run: profilePurchase }, account: { run: profileAccount } };

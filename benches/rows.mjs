@@ -7,6 +7,9 @@ import { WORKERS, configPath, readConfig } from '../tools/workers.mjs';
 import { container } from './container.mjs';
 import { countWrites } from './counts.mjs';
 import { sell } from './fixtures.mjs';
+import { account, accountOnDisk, settlement } from './ledger.mjs';
+import { journal } from './journal.mjs';
+import { lnbits } from './lnbits.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { scratch, timeStart } from './serve.mjs';
@@ -172,6 +175,12 @@ export const ROWS = {
     run: async (bench) =>
       purchases(bench, { stack: await bench.stack('disk'), name: 'purchase on disk', peer: 'js', pickup: false }),
   },
+  account: { quick: true, run: account },
+  'account on disk': { run: accountOnDisk },
+  settlement: { run: settlement },
+  // A package from elsewhere is installed for it.
+  lnbits: { smoke: false, run: lnbits },
+  journal: { run: journal },
   writes: { quick: true, run: countWrites },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.

@@ -1,6 +1,6 @@
 // `npm run bench`: measures every row against its peer and compares with the goals. One JSON line
 // per row on stdout (beside the build's own lines), all else on stderr. See README.md.
-//   --quick          short runs of the main rows, under a minute
+//   --quick          short runs of the main rows, a minute or two
 //   --smoke          each row once for an instant: does it run, does its twin answer alike
 //   --rows A,B       only rows whose name contains one of these
 //   --rounds N       rounds of A, B, B, A
@@ -65,7 +65,8 @@ function makeBench(options) {
     const values = await Promise.allSettled(held.values());
     for (const { value } of values) await value?.stop?.();
   };
-  return { ...options, once, stop, stack: (kind) => once(`stack ${kind}`, () => startStack(kind)) };
+  const stack = (kind, how = {}) => once(`stack ${kind} ${JSON.stringify(how)}`, () => startStack(kind, how));
+  return { ...options, once, stop, stack };
 }
 
 async function measure(bench, rows) {

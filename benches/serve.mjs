@@ -41,37 +41,57 @@ function twinWorkers({ issuer, wallet, ports, secrets }) {
     { name: 'js-purchase', modules: twins('purchase', 'pickup', 'common'), port: ports['js-purchase'], ...purchase },
     {
       name: 'js-ledger',
-      modules: twins('ledger', 'account', 'inbox', 'documents', 'common'),
+      modules: twins('ledger', 'account', 'inbox', 'documents', 'objects', 'common'),
       port: ports['js-ledger'],
       ...ledger,
+    },
+    {
+      name: 'js-bare',
+      modules: twins('bare', 'documents', 'objects', 'common'),
+      port: ports['js-bare'],
+      vars: ledgerVars,
+      objects: { BARE: 'Bare' },
     },
   ].map((worker) => ({ compatibilityDate: DATE, ...worker }));
 }
 
 /**
  * Our workers and their twins on one process, all objects' storage in `kind` ('memory' or 'disk').
- * `ports` has one for every worker that can be asked directly, ours by their own names.
+ * `ports` has one for every worker that can be asked directly, ours by their own names. With `direct`
+ * the ledger's objects can be asked too (twins/direct.mjs). `restart` goes on with what was stored,
+ * after `meanwhile` has had its way with it.
  */
-export async function startStack(kind) {
+export async function startStack(kind, { direct = false } = {}) {
   const dir = scratch(kind);
-  const names = ['purchase', 'ledger', 'js-gateway', 'js-widget', 'js-purchase', 'js-ledger'];
+  const names = ['purchase', 'ledger', 'js-gateway', 'js-widget', 'js-purchase', 'js-ledger', 'js-bare'];
   const ports = { gateway: await freePort() };
   for (const name of names) ports[name] = await freePort();
   const issuer = publicOrigin(ports.gateway);
   const secrets = { RECEIPT_KEYS: `1:${secret()}`, QUOTE_KEY: secret(), HANDLE_KEY: secret() };
   const { RECEIPT_KEYS, QUOTE_KEY, HANDLE_KEY } = secrets;
-  const run = await startWorkerd({
+  const options = {
     dir,
     port: ports.gateway,
     sockets: { purchase: ports.purchase, ledger: ports.ledger },
     vars: { purchase: { RECEIPT_KEYS, QUOTE_KEY }, ledger: { QUOTE_KEY, HANDLE_KEY } },
+    before: direct ? { ledger: twins('direct', 'objects') } : {},
     extra: twinWorkers({ issuer, wallet: walletOrigin(ports.gateway), ports, secrets }),
-  });
-  const stop = async () => {
-    await run.stop();
+  };
+  const stack = { ...(await startWorkerd(options)), kind, dir, issuer, ports, secrets };
+  const { bucket } = stack;
+  stack.restart = async (meanwhile) => {
+    await stack.kill9();
+    await meanwhile();
+    const { pid, kill9, stop } = await startWorkerd({ ...options, bucket });
+    Object.assign(stack, { pid, kill9, end: stop });
+  };
+  stack.end = stack.stop;
+  stack.stop = async () => {
+    await stack.end();
+    await bucket.stop();
     rmSync(dir, { recursive: true, force: true });
   };
-  return { ...run, kind, dir, issuer, ports, stop };
+  return stack;
 }
 
 function workerdBinary() {

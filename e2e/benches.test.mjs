@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import test from 'node:test';
+import { check } from '../benches/check.mjs';
 import { inRoot } from '../tools/proc.mjs';
 
 test('every row of the benches runs, and its peer answers alike', { timeout: 240_000 }, async () => {
@@ -13,8 +14,13 @@ test('every row of the benches runs, and its peer answers alike', { timeout: 240
   child.stderr.on('data', (data) => (said += data));
   const code = await new Promise((done) => child.once('exit', done));
   assert.equal(code, 0, said.slice(-4000));
-  const rows = out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line).name);
-  for (const row of ['hello', 'frame', 'range 64 KiB', 'range 1 MiB', 'purchase', 'purchase with pickup', 'purchase on disk', 'writes, one', 'webcrypto workerd seal', 'webcrypto Chromium unpack']) {
+  const found = out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  const rows = found.map(({ name }) => name);
+  for (const row of ['hello', 'frame', 'range 64 KiB', 'range 1 MiB', 'purchase', 'purchase with pickup', 'purchase on disk', 'account', 'account, whole', 'account on disk', 'settlement', 'journal', 'journal, balance', 'writes, one', 'writes, retry', 'webcrypto workerd seal', 'webcrypto Chromium unpack']) {
     assert.ok(rows.includes(row), `${row} is not among ${rows.join(', ')}`);
   }
+  // Counts are exact however short the run.
+  const limits = check(found).filter(({ name }) => name.startsWith('writes'));
+  assert.deepEqual(limits.filter(({ verdict }) => verdict !== 'ok'), []);
+  assert.ok(limits.length >= 2);
 });

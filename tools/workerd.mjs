@@ -59,7 +59,7 @@ function workerText(dir, worker) {
 const identifier = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
 
 /** One of our workers as such a description, with the values it would have in development. */
-function ourWorker(name, held, development, vars) {
+function ourWorker(name, held, development, { vars, before = {} }) {
   const config = readConfig(name);
   const script = resolve(dirname(inRoot(configPath(name))), config.main);
   if (!existsSync(script)) throw new Told(`${name} is not built; run: npm run build`);
@@ -70,7 +70,7 @@ function ourWorker(name, held, development, vars) {
   const objects = config.durable_objects?.bindings ?? [];
   return {
     name,
-    modules: [script, join(dirname(script), 'index_bg.wasm')],
+    modules: [...(before[name] ?? []), script, join(dirname(script), 'index_bg.wasm')],
     compatibilityDate: config.compatibility_date,
     vars: { ...config.vars, ...held[name], ...varsFor(name, config, development, vars) },
     services: Object.fromEntries(services),
@@ -107,15 +107,16 @@ const socket = (name, port) => {
 /**
  * Writes `workerd.capnp` into `dir`. The gateway listens on `port`; `sockets` {worker: port} opens
  * others directly. `stateDir` keeps the durable objects. `vars` {worker: {NAME: value}} override.
+ * `before` {worker: [paths]} are modules that stand before a worker's own, the first as its main one.
  * `extra` are further workers: {name, modules, vars, services, objects, buckets, port}.
  */
 export function writeConfig({ dir, port, stateDir, bucketPort, s3Endpoint, ...more }) {
-  const { vars, sockets = {}, extra = [] } = more;
+  const { sockets = {}, extra = [] } = more;
   mkdirSync(stateDir, { recursive: true });
   const held = runSecrets(dir);
   for (const name of WORKERS) writePrivate(varsFile(dir, name), formatVars(held[name] ?? {}));
   const development = developmentVars({ port, s3Endpoint });
-  const ours = WORKERS.map((name) => ourWorker(name, held, development, vars));
+  const ours = WORKERS.map((name) => ourWorker(name, held, development, more));
   const workers = [...ours, assetsWorker(), ...extra.map(extraWorker)];
   const listeners = Object.entries({ gateway: port, ...sockets });
   for (const { name, port: own } of extra) if (own) listeners.push([name, own]);

@@ -1,4 +1,5 @@
-// Twin of the ledger's Account: verifies an order, moves the money, tells the seller's inbox.
+// Twin of the ledger's Account: verifies an order, moves the money, tells the seller's inbox. It writes
+// each order by itself: what grouping gives is measured against it.
 import { Refusal, answering, ask, fromB64u, json } from './common.mjs';
 import { readOrder, sealHandle, workTag } from './documents.mjs';
 

@@ -1,5 +1,6 @@
 // Twin of workers/ledger as far as an order goes: the work from a short-lived copy, then the account.
 import { answering, ask, json, readPart } from './common.mjs';
+import { askObject } from './objects.mjs';
 export { Account } from './account.mjs';
 export { Inbox } from './inbox.mjs';
 
@@ -34,6 +35,8 @@ async function setUp(request, env) {
 export default {
   fetch(request, env) {
     const { pathname } = new URL(request.url);
+    const [, bench, what, ...rest] = pathname.split('/');
+    if (bench === 'bench') return askObject(request, env, what, rest);
     return answering(() => (pathname === '/setup' ? setUp : takeOrder)(request, env));
   },
 };
