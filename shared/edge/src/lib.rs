@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod clock;
+mod js;
 mod platform;
 mod remote;
 mod respond;
@@ -43,5 +44,5 @@ pub fn log(level: &str, what: &str, error: &dyn std::fmt::Display) {
         ("level".into(), level.into()),
         (what.into(), error.to_string().into()),
     ]);
-    worker::console_error!("{}", serde_json::to_string(&line).unwrap_or_default());
+    worker::console_error!("{}", satchel_json::to_string(&line).unwrap_or_default());
 }

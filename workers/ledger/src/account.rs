@@ -267,7 +267,7 @@ impl Asked {
             time: self.now,
             balance: Msat::ZERO,
             refunded: Msat::ZERO,
-            body: serde_json::to_string(&entry).map_err(internal)?,
+            body: satchel_json::to_string(&entry).map_err(internal)?,
         };
         if state == State::Posted {
             row.balance = head.balances.posted()?;
@@ -317,7 +317,7 @@ impl Asked {
             time: self.now,
             balance: Msat::ZERO,
             refunded: Msat::ZERO,
-            body: serde_json::to_string(&entry).map_err(internal)?,
+            body: satchel_json::to_string(&entry).map_err(internal)?,
         })
     }
 
@@ -431,7 +431,7 @@ fn post_reserved(tables: &impl Tables, key: &[u8], now_ms: u64) -> Result<Transf
     row.state = State::Posted;
     row.time = now;
     row.balance = head.balances.posted()?;
-    row.body = serde_json::to_string(&entry).map_err(internal)?;
+    row.body = satchel_json::to_string(&entry).map_err(internal)?;
     account_lines::append(tables, &mut head, key)?;
     tables.wake(now_ms);
     head.save(tables)?;
@@ -465,7 +465,7 @@ pub(crate) fn void(
         strike(&mut head, key.get(1..).unwrap_or_default());
     }
     row.state = State::Void;
-    row.body = serde_json::to_string(&entry).map_err(internal)?;
+    row.body = satchel_json::to_string(&entry).map_err(internal)?;
     head.save(tables)?;
     row.clone().save(tables, key)?;
     Ok(row)
@@ -651,7 +651,7 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
         let columns = vec![
             Value::from(delegation.key.x.as_str()),
             Value::Int(kept.expires),
-            Value::Text(serde_json::to_string(&kept).map_err(internal)?),
+            Value::Text(satchel_json::to_string(&kept).map_err(internal)?),
         ];
         tables.put(&KEYS, key.as_bytes(), columns)
     };
@@ -781,7 +781,7 @@ async fn fold<H: Host>(host: &H, batch: Fold) -> Result<Vec<u8>> {
         }
         let mut head = Head::load(tables)?;
         let key = book::fold_key(&batch.inbox, batch.number);
-        let body = serde_json::to_string(&batch).map_err(internal)?;
+        let body = satchel_json::to_string(&batch).map_err(internal)?;
         let row = credit(&mut head, Kind::Fold, batch.msat, now, body)?;
         account_lines::append(tables, &mut head, &key)?;
         let after = vec![

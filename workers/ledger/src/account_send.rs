@@ -53,7 +53,7 @@ impl satchel_json::FromJson for Sent {
 }
 
 fn text(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(internal)
+    satchel_json::to_string(value).map_err(internal)
 }
 
 impl Account {
