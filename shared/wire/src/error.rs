@@ -304,6 +304,10 @@ impl From<Reject> for ApiError {
             Reject::DelegationExpired => ErrorCode::DelegationExpired.into(),
             Reject::ScopeMissing => ErrorCode::ScopeMissing.into(),
             Reject::UnknownWork => ErrorCode::UnknownWork.into(),
+            Reject::UnderWay => Self::new(
+                ErrorCode::OrderPending,
+                "another order for this work is not decided yet",
+            ),
             Reject::OwnWork => ErrorCode::OwnWork.into(),
             Reject::NotOnSale(state) => state_error(state).into(),
             Reject::OrderExpired => ErrorCode::OrderExpired.into(),

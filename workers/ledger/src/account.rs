@@ -197,7 +197,11 @@ impl Asked {
         let order = &self.order;
         let agreement = order.agreement();
         let key = book::order_key(&order.order)?;
-        let (known, owned) = orders_of(tables, order, &key)?;
+        let Orders {
+            known,
+            owned,
+            under_way,
+        } = Orders::of(tables, order, &key)?;
         if known.is_none() {
             order.check_tag()?;
         }
@@ -214,6 +218,7 @@ impl Asked {
             spent: spent(&head, &self.signer)?,
             epoch: head.epoch,
             owned: owned.is_some(),
+            under_way,
             work: self.work.as_ref().map(|work| &work.offer),
             quote: quoted.as_ref(),
             order_expires: order.exp,
@@ -361,32 +366,51 @@ impl Asked {
 /// An order that waits for its copy is looked at again after this, should its request have ended.
 const RESERVED_WAKE_MS: u64 = 2_000;
 
-/// The row of an order, if there is one, and that of a standing purchase of its work.
-fn orders_of(
-    tables: &impl Tables,
-    order: &Order,
-    key: &[u8],
-) -> Result<(Option<TransferRow>, Option<TransferRow>)> {
-    let (mut from, below) = book::work_range(&order.work);
-    loop {
-        let rows = tables.scan(&TRANSFERS, &from, &below, SCANNED)?;
-        let last = rows.last().map(|(at, _)| at.clone());
-        let full = rows.len() as u64 == SCANNED;
-        for (_, columns) in rows {
-            let row = TransferRow::of(columns)?;
-            if row.kind != Kind::Purchase || row.state != State::Posted {
-                continue;
+/// What an account has of the work of an order.
+struct Orders {
+    /// The row of this very order.
+    known: Option<TransferRow>,
+    /// That of a standing purchase.
+    owned: Option<TransferRow>,
+    /// Whether another order for it is reserved.
+    under_way: bool,
+}
+
+impl Orders {
+    fn of(tables: &impl Tables, order: &Order, key: &[u8]) -> Result<Self> {
+        let (mut from, below) = book::work_range(&order.work);
+        let (mut owned, mut under_way) = (None, false);
+        loop {
+            let rows = tables.scan(&TRANSFERS, &from, &below, SCANNED)?;
+            let last = rows.last().map(|(at, _)| at.clone());
+            let full = rows.len() as u64 == SCANNED;
+            for (at, columns) in rows {
+                let row = TransferRow::of(columns)?;
+                let stands = matches!(row.state, State::Posted | State::Pending);
+                if row.kind != Kind::Purchase || !stands {
+                    continue;
+                }
+                let entry: Entry = decode(row.body.as_bytes())?;
+                // The tag is 8 bytes of a hash: the whole id decides.
+                if entry.transfer.agreement.work != order.work {
+                    continue;
+                }
+                if row.state == State::Posted {
+                    owned = Some(row);
+                } else {
+                    under_way |= at != key;
+                }
             }
-            let entry: Entry = decode(row.body.as_bytes())?;
-            // The tag is 8 bytes of a hash: the whole id decides.
-            if entry.transfer.agreement.work == order.work {
-                return Ok((TransferRow::load(tables, key)?, Some(row)));
+            match last.filter(|_| full && owned.is_none()) {
+                Some(last) => from = [&last[..], &[0]].concat(),
+                None => break,
             }
         }
-        match last.filter(|_| full) {
-            Some(last) => from = [&last[..], &[0]].concat(),
-            None => return Ok((TransferRow::load(tables, key)?, None)),
-        }
+        Ok(Self {
+            known: TransferRow::load(tables, key)?,
+            owned,
+            under_way,
+        })
     }
 }
 
