@@ -88,8 +88,8 @@ impl Account {
             if sale.payee != claims.account || ledger != claims.ledger {
                 return Err(ErrorCode::UnknownSale.into());
             }
-            if claims.msat > sale.gross {
-                return Err(exceeds(sale.gross));
+            if claims.msat > sale.left {
+                return Err(exceeds(sale.left));
             }
             delegation.check_caps(claims.msat, Msat::ZERO)?;
             if delegation.max_total.is_some() {

@@ -7,7 +7,8 @@ use satchel_wire::{
 };
 
 use crate::{
-    account::{Account, strike, void},
+    account::{Account, strike},
+    account_order::void,
     account_send::{Sent, entry},
     book::{self, ID_BYTES, OutCredit, Void},
     host::{Host, Place, backoff, decode},
