@@ -6,7 +6,7 @@ use satchel_crypto::ed25519::{PublicKey, Verifier};
 use satchel_ledger_worker::{
     account::Account,
     directory,
-    host::{Config, Host, Place},
+    host::{Config, Host, Job, Place, Waiting},
     inbox::Inbox,
     work::Work,
 };
@@ -104,16 +104,23 @@ impl Host for Life {
         self.sim.below(256) as u8
     }
 
-    async fn transact<T: 'static>(&self, job: impl Fn(&Store) -> Result<T> + 'static) -> Result<T> {
-        self.store.transact(job).await
+    fn commit(&self, job: Job<Store>) -> Waiting<'_, ()> {
+        Box::pin(self.store.transact(move |tables| job(tables)))
     }
 
-    async fn ask_json(&self, place: Place<'_>, path: &str, body: &[u8]) -> Result<Vec<u8>> {
-        if self.sim.plant == Plant::FreesByClock && path == "/settle" {
-            return Ok(br#"{"posted":false}"#.to_vec());
-        }
-        let (binding, name) = place.address();
-        let to = self.sim.object(Sort::of(binding), name);
-        self.sim.ask(Some(&self.object), &to, path, body).await
+    fn ask_json<'a>(
+        &'a self,
+        place: Place<'a>,
+        path: &'a str,
+        body: Vec<u8>,
+    ) -> Waiting<'a, Vec<u8>> {
+        Box::pin(async move {
+            if self.sim.plant == Plant::FreesByClock && path == "/settle" {
+                return Ok(br#"{"posted":false}"#.to_vec());
+            }
+            let (binding, name) = place.address();
+            let to = self.sim.object(Sort::of(binding), name);
+            self.sim.ask(Some(&self.object), &to, path, &body).await
+        })
     }
 }
