@@ -91,7 +91,7 @@ const WASM_FEATURES = [
 ];
 const WASM_OPT = [
   ...WASM_FEATURES.map((feature) => `--enable-${feature}`),
-  '-Os', '-ocimfs 0', '-aimfs 0', '-fimfs 0', '--strip-debug', '--low-memory-unused',
+  '-Os', '--skip-pass=local-cse', '-ocimfs 0', '-aimfs 0', '-fimfs 0', '--strip-debug', '--low-memory-unused',
 ].join(' ');
 // Function names are a tenth of a worker's size, and nobody reads them there.
 const WASM_OPT_DROPPED = '--debuginfo|-O';
