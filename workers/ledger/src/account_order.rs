@@ -57,8 +57,7 @@ impl Account {
     /// Brings a reserved order to its end, as far as its work answers.
     pub(crate) async fn drive<H: Host>(&self, host: &H, id: &OrderId) -> Result<Vec<u8>> {
         let key = book::order_key(id)?;
-        let row = TransferRow::load(host.tables(), &key)?;
-        let row = row.ok_or_else(|| internal("a reservation is gone"))?;
+        let row = TransferRow::must(host.tables(), &key)?;
         if row.state != State::Pending {
             return answer(&row, true);
         }
@@ -370,8 +369,7 @@ fn answer(row: &TransferRow, replayed: bool) -> Result<Vec<u8>> {
 
 /// Posts a reserved order, unless it has come to its end otherwise.
 fn post_reserved(tables: &impl Tables, key: &[u8], now_ms: u64) -> Result<TransferRow> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a reservation is gone"))?;
+    let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(row);
     }
@@ -401,8 +399,7 @@ pub(crate) fn void(
     why: Void,
     now_ms: u64,
 ) -> Result<TransferRow> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a reservation is gone"))?;
+    let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(row);
     }
