@@ -44,9 +44,9 @@ pub struct Entry {
     /// Whether the work counts its copies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted: Option<bool>,
-    /// The key that signed, if its total is capped: what is given up is not spent.
+    /// By which grant, if its total is capped: what is given up is not spent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub capped: Option<String>,
+    pub capped: Option<Grant>,
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub void: Option<Void>,
@@ -59,6 +59,16 @@ satchel_json::read!(Entry {
     void,
     ..
 });
+
+/// A delegation with a total, as what was ordered under it names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// Thumbprint of the key.
+    pub key: String,
+    /// When it was made: a newer one for the same key begins at nothing.
+    pub issued: u64,
+}
+satchel_json::read!(Grant { key, issued, .. });
 
 /// Why an order was given up. Stored, so that a retry is told the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
