@@ -70,12 +70,17 @@ export function readAccounts({ state }) {
   return names.map((name) => readAccount(join(dir, name))).filter(Boolean);
 }
 
-/** All that an object keeps, so that two looks can be compared: what is not there is nothing. */
+/** All that an object keeps, its alarm too, so that two looks can be compared: what is not there is nothing. */
 export function contents(file) {
   if (!existsSync(file)) return {};
   return withBook(file, (db) => {
     const tables = query(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
-    return Object.fromEntries(tables.map(({ name }) => [name, query(db, `SELECT * FROM "${name}"`)]));
+    const rows = (name) => {
+      const statement = db.prepare(`SELECT * FROM "${name}"`);
+      statement.setReadBigInts(true);
+      return statement.all();
+    };
+    return Object.fromEntries(tables.map(({ name }) => [name, rows(name)]));
   });
 }
 
@@ -88,7 +93,7 @@ export function breakObject(file) {
   for (const one of moved) renameSync(one, `${one}.away`);
   mkdirSync(file, { recursive: true });
   return function heal() {
-    for (const one of files(file)) if (!moved.includes(one)) rmSync(one, { recursive: true });
+    for (const one of files(file)) if (one !== file) rmSync(one);
     rmdirSync(file);
     for (const one of moved) renameSync(`${one}.away`, one);
   };
