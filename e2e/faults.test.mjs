@@ -28,7 +28,7 @@ const SEED = Number(process.env.SATCHEL_SEED ?? Date.now() % 2 ** 32);
 const random = chooser(SEED);
 console.log(`seed ${SEED}`);
 
-const place = scratch('audit');
+const place = scratch('faults');
 const bucket = await startBucket();
 const port = await freePort();
 let stack;
