@@ -60,7 +60,7 @@ async function watchSale(stack, jws) {
  * `count` accounts at a stack with `direct`. `next(n)` gives new orders, of each account in turn, `nextOf(account)(n)`
  * of one; * `request(order)` the request that gives one to our object; `bare`, `verified`, `grouped` and `twin`
  * the same for peers; `fold(order)` one that gives a seller as much as the order is worth;
- * `credits(n)` new sales as an inbox takes them.
+ * `delivery(inbox, n)` new sales as an inbox takes them.
  */
 export async function makeDesk(stack, count) {
   const client = clientOf(stack);
@@ -88,8 +88,10 @@ export async function makeDesk(stack, count) {
   const like = ({ jws, work }) => body.replaceAll(first.jws, jws).replaceAll(first.work, work);
   const to = (binding, at, more = '') => (order) => posting(objectPath(binding, order.account + more, at), like(order));
   const fold = given['Account fold'];
-  const [seller, { id: batch }] = [fold.path.split('/').at(-1), JSON.parse(fold.body)];
-  const [credit] = JSON.parse(given['Inbox credits'].body);
+  const batch = JSON.parse(fold.body);
+  const [credit] = JSON.parse(given['Inbox credits'].body).credits;
+  // From an inbox of its own each time, whose first batch it is.
+  const home = ({ jws }) => JSON.stringify({ ...batch, inbox: `${batch.inbox}/${jws.slice(-43)}`, number: 1 });
   return {
     stack,
     accounts,
@@ -100,8 +102,11 @@ export async function makeDesk(stack, count) {
     request: to('ACCOUNT', path),
     ...Object.fromEntries(BARE.map((how) => [how, to('BARE', `/${how}`, `/${how}`)])),
     twin: to('ACCOUNT', '/order'),
-    fold: ({ jws }) => posting(objectPath('ACCOUNT', seller, fold.path), fold.body.replaceAll(batch, `${batch}/${jws.slice(-43)}`)),
+    fold: (order) => posting(objectPath('ACCOUNT', batch.account, fold.path), home(order)),
     creditsPath: given['Inbox credits'].path,
-    credits: (n) => inParallel(n, async () => ({ ...credit, order: await orderId(record.work) })),
+    delivery: async (inbox, n) => {
+      const credits = await inParallel(n, async () => ({ ...credit, order: await orderId(record.work) }));
+      return JSON.stringify({ inbox, credits });
+    },
   };
 }

@@ -147,30 +147,20 @@ export async function accountOnDisk(bench) {
   return [first, least, js, await row('account on disk, spread', `ours, over ${MANY} accounts: little to group`, { theirs: spread })];
 }
 
-// How many sales an inbox is given in one call; the first of these that it takes.
-const PER_CALL = [1_000, 500, 250, 125];
+// Sales that an inbox is given in one call.
+const PER_CALL = 1_000;
 const DEBIT_CREDIT = 'plpgsql: 2 UPDATE + 1 INSERT';
-
-async function mostPerCall({ port, path, credits }) {
-  for (const most of PER_CALL) {
-    const init = posting(path('most'), JSON.stringify(await credits(most)));
-    const answer = await fetch(local(port, init.path), init);
-    if (answer.ok) return most;
-    if (answer.status !== 413) throw new Error(`credits: ${answer.status} ${await answer.text()}`);
-  }
-  throw new Error(`an inbox takes no ${PER_CALL.at(-1)} sales in one call`);
-}
 
 /** Sales by the thousand, from delivery until they are home, against PostgreSQL's one by one. */
 export async function settlement(bench) {
   const one = await desk(bench, bench.smoke ? 'memory' : 'disk');
-  const { stack, credits, creditsPath } = one;
+  const { stack, delivery, creditsPath } = one;
   const port = stack.ports.ledger;
   const path = (name) => objectPath('INBOX', `bench/${name}`, creditsPath);
-  const perCall = await mostPerCall({ port, path, credits });
+  const perCall = PER_CALL;
   const settleMs = bench.smoke ? 0 : SETTLE_MS;
   const ours = async (calls) => {
-    const bodies = await inParallel(calls, async () => JSON.stringify(await credits(perCall)));
+    const bodies = await inParallel(calls, async () => delivery('bench/all', perCall));
     const requests = bodies.map((body) => posting(path('all'), body));
     const run = await runOnce(bench.load, stack.pid, { port, host: 'localhost', requests, connections: 1 }, settleMs);
     return { ...run, count: run.count * perCall };

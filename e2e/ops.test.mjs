@@ -61,6 +61,8 @@ const API = [
   ['POST', '/v1/sessions'], ['POST', '/v1/sessions/x/windows/0'],
   ['POST', `/v1/accounts/${seller.account}/delegations`],
   ['GET', `/v1/accounts/${seller.account}`], ['GET', `/v1/accounts/${seller.account}/purchases`],
+  ['GET', `/v1/accounts/${seller.account}/transfers`], ['GET', `/v1/accounts/${seller.account}/transfers.csv`],
+  ['POST', `/v1/accounts/${seller.account}/sign-out`], ['POST', '/v1/refunds'],
   ['POST', `/v1/accounts/${seller.account}/test-money`], ['POST', '/v1/operator'], ['GET', '/v1/config'],
   ['GET', '/v1/health'],
   ['GET', '/v1/nothing'], ['PUT', '/v1/keys'],

@@ -49,7 +49,7 @@ async function visit(context, work) {
   const page = await context.newPage();
   await page.goto(fanPage({ work }));
   const frame = await frameOf(page, work);
-  return { page, frame, price: await frame.locator('.price').textContent().catch(() => '') };
+  return { page, frame, price: (await frame.locator('.price').allTextContents()).join('') };
 }
 
 step('the first buyer pays nothing', async () => {
@@ -143,10 +143,6 @@ step('of a limited edition the last copy goes once, and the loser has paid nothi
   assert.equal(await sold.locator('.price').count(), 0);
   await sold.getByRole('button', { name: 'Already yours? Open it' }).waitFor();
   await shot(sold, 'work-sold-out');
-  const asked = await openWallet(sold, sold);
-  await asked.getByText('Sold out', { exact: true }).waitFor();
-  await asked.close();
-  excuse(/409/);
   for (const one of [sold, page]) await one.close();
   assert.deepEqual(complaints, []);
 });
@@ -223,6 +219,7 @@ step('a seller pays back what a buyer asks for by its name, and signs out everyw
   await page.getByLabel('Amount in dollars').fill('0.10');
   await page.getByRole('button', { name: 'Refund', exact: true }).click();
   await page.getByText(/^1 Bit \(\$0\.10\) went back to the buyer/).waitFor();
+  await page.getByLabel('Name of the purchase').fill(handle);
   await page.getByLabel('Which refund of this purchase is it?').fill('2');
   await page.getByLabel('Refund all that is left').check();
   await page.getByRole('button', { name: 'Refund', exact: true }).click();

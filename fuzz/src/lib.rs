@@ -55,7 +55,8 @@ pub fn assert_faithful<T: FromJson + Serialize + PartialEq + Debug>(text: &[u8],
 
 /// A value reads back the same.
 pub fn assert_reads_back<T: FromJson + Serialize + PartialEq + Debug>(value: &T) {
-    let text = serde_json::to_vec(value).unwrap();
+    let text = satchel_json::to_vec(value).unwrap();
+    assert_eq!(text, serde_json::to_vec(value).unwrap());
     assert_eq!(satchel_json::from_slice(&text).as_ref(), Ok(value));
 }
 

@@ -45,6 +45,12 @@ fn agree<T: FromJson + Serialize>(name: &str) {
     for (file, text) in examples {
         let typed: T = from_slice(text.as_bytes()).unwrap_or_else(|e| panic!("{file}: {e}"));
         let back = serde_json::to_value(&typed).unwrap();
+        // What is signed, digested or compared is written by our writer.
+        assert_eq!(
+            satchel_json::to_string(&typed).unwrap(),
+            serde_json::to_string(&typed).unwrap(),
+            "{file}"
+        );
         assert_eq!(
             back,
             serde_json::from_str::<Value>(&text).unwrap(),

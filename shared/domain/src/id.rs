@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use satchel_json::{Error, FromJson, Value};
-use serde::Serialize;
+use satchel_json::{Error, Slot, Value};
+use serde::{Serialize, Serializer};
 
 /// The text does not have the shape of this id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,7 @@ fn canonical(text: &str, alphabet: &[u8], bits: usize, bytes: usize) -> bool {
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $alphabet:ident, $bits:literal, $bytes:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(String);
 
         impl $name {
@@ -67,9 +66,24 @@ macro_rules! id {
             }
         }
 
-        impl FromJson for $name {
-            fn from_json(value: Value<'_>) -> Result<Self, Error> {
-                Self::parse(&value.text()?).map_err(|_| Error::new("not an id of this kind"))
+        impl Slot for $name {
+            fn blank() -> Self {
+                Self(String::new())
+            }
+
+            fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+                let text = value.text()?;
+                match Self::parse(&text) {
+                    Ok(id) => *self = id,
+                    Err(BadId) => return Err(Error::new("not an id of this kind")),
+                }
+                Ok(())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(&self.0)
             }
         }
 

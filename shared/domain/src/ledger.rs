@@ -221,6 +221,8 @@ pub struct Facts<'a> {
     pub epoch: u64,
     /// Whether this account has bought the work before.
     pub owned: bool,
+    /// Whether another order of this account for the work waits for its copy.
+    pub under_way: bool,
     /// The work's state, version and payee; `None` where there is no such work.
     pub work: Option<&'a Offer>,
     /// What the quote says; `None` where it is not ours or was altered.
@@ -322,6 +324,8 @@ pub enum Reject {
     ScopeMissing,
     /// There is no such work.
     UnknownWork,
+    /// Another order for the work is not decided yet: whether it is owned is not known.
+    UnderWay,
     /// The buyer is the payee.
     OwnWork,
     /// The work is not on sale.
@@ -373,6 +377,9 @@ pub fn decide(order: &Agreement, facts: &Facts<'_>) -> Result<Decision, Reject> 
             WorkState::TakenDown => Err(Reject::NotOnSale(offer.state)),
             _ => Ok(Decision::Reissue),
         };
+    }
+    if facts.under_way {
+        return Err(Reject::UnderWay);
     }
     if offer.payee == order.account {
         return Err(Reject::OwnWork);
@@ -447,6 +454,7 @@ mod tests {
         delegation: Option<Delegation>,
         epoch: u64,
         owned: bool,
+        under_way: bool,
         work: Option<Offer>,
         quote: Option<Quoted>,
         order_expires: u64,
@@ -469,6 +477,7 @@ mod tests {
                 }),
                 epoch: 0,
                 owned: false,
+                under_way: false,
                 work: Some(Offer {
                     state: WorkState::Published,
                     version: 1,
@@ -489,6 +498,7 @@ mod tests {
                 spent: Msat::new(self.spent).unwrap(),
                 epoch: self.epoch,
                 owned: self.owned,
+                under_way: self.under_way,
                 work: self.work.as_ref(),
                 quote: self.quote.as_ref(),
                 order_expires: self.order_expires,
@@ -544,6 +554,8 @@ mod tests {
         );
         w.work.as_mut().unwrap().payee = order.account.clone();
         assert_eq!(w.decide(&order), Err(Reject::OwnWork));
+        w.under_way = true;
+        assert_eq!(w.decide(&order), Err(Reject::UnderWay));
         w.owned = true;
         assert_eq!(w.decide(&order), Ok(Decision::Reissue));
         w.work.as_mut().unwrap().state = WorkState::TakenDown;

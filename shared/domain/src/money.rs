@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use satchel_json::{Error, FromJson, Value};
+use satchel_json::{Error, FromJson as _, Slot, Value};
 use serde::Serialize;
 
 /// Largest amount and balance: SQL numbers are JavaScript doubles, exact up to 2^53 − 1.
@@ -63,9 +63,15 @@ impl Msat {
     }
 }
 
-impl FromJson for Msat {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        Self::new(u64::from_json(value)?).map_err(|_| Error::new("amount out of range"))
+impl Slot for Msat {
+    fn blank() -> Self {
+        Self::ZERO
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+        let read = Self::new(u64::from_json(value)?);
+        *self = read.map_err(|_| Error::new("amount out of range"))?;
+        Ok(())
     }
 }
 

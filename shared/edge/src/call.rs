@@ -1,6 +1,7 @@
 //! A request taken apart once: method, path, headers, a bounded JSON body, proof of possession.
 
-use futures_util::StreamExt as _;
+use std::pin::Pin;
+
 use satchel_json::{self as json, FromJson};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -8,10 +9,13 @@ use satchel_wire::{
 };
 use worker::{Request, Response};
 
-use crate::{clock, platform::Platform, respond};
+use crate::{clock, js, platform::Platform, respond};
 
 /// Largest request body, bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Largest body between our own workers and objects, bytes: a delivery of the largest outbox is a
+/// hundredth of it.
+const MAX_OWN_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// A request.
 #[derive(Debug)]
@@ -49,9 +53,21 @@ where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response>>,
 {
-    Ok(handler(Call::of(request))
+    answered(Box::pin(handler(Call::of(request)))).await
+}
+
+/// Neither generic nor inlined: one state machine for all objects.
+async fn answered(
+    answer: Pin<Box<dyn Future<Output = Result<Response>> + '_>>,
+) -> worker::Result<Response> {
+    Ok(answer
         .await
         .unwrap_or_else(|error| respond::problem(&error)))
+}
+
+fn cut_short() -> ApiError {
+    let cut = "the body ended before it was complete";
+    ApiError::new(ErrorCode::Malformed, cut)
 }
 
 trait WithoutBody {
@@ -63,6 +79,10 @@ impl WithoutBody for Response {
         let (builder, _) = self.into_parts();
         builder.empty()
     }
+}
+
+fn malformed(error: &json::Error) -> ApiError {
+    ApiError::new(ErrorCode::Malformed, error.to_string())
 }
 
 impl Call {
@@ -141,6 +161,16 @@ impl Call {
 
     /// The body as JSON of type `T`, at most [`MAX_BODY_BYTES`].
     pub async fn json<T: FromJson>(&mut self) -> Result<T> {
+        let body = self.json_body().await?;
+        json::from_slice(&body).map_err(|error| malformed(&error))
+    }
+
+    /// Neither generic nor inlined: one state machine for all types.
+    fn json_body(&mut self) -> Pin<Box<dyn Future<Output = Result<Vec<u8>>> + '_>> {
+        Box::pin(self.json_body_of())
+    }
+
+    async fn json_body_of(&mut self) -> Result<Vec<u8>> {
         let kind = self
             .header("content-type")
             .unwrap_or_default()
@@ -148,44 +178,26 @@ impl Call {
         if kind.split(';').next().map(str::trim) != Some("application/json") {
             return Err(ErrorCode::UnsupportedMediaType.into());
         }
-        let bytes = self.body().await?;
-        json::from_slice(&bytes)
-            .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))
+        self.body().await
     }
 
     /// The whole body of a request that another worker or object of ours has made.
     pub async fn body_from_ourselves(&mut self) -> Result<Vec<u8>> {
-        self.request.bytes().await.map_err(crate::internal)
+        self.body_up_to(MAX_OWN_BODY_BYTES).await
     }
 
     /// The body, at most [`MAX_BODY_BYTES`].
     pub async fn body(&mut self) -> Result<Vec<u8>> {
-        let too_large =
-            || ApiError::from(ErrorCode::BodyTooLarge).with("limit", MAX_BODY_BYTES as u64);
-        let announced = self
-            .header("content-length")
-            .and_then(|n| n.parse::<usize>().ok());
-        if announced.is_some_and(|n| n > MAX_BODY_BYTES) {
-            return Err(too_large());
+        self.body_up_to(MAX_BODY_BYTES).await
+    }
+
+    async fn body_up_to(&self, most: usize) -> Result<Vec<u8>> {
+        let body = js::read_body(self.request.inner(), most).await;
+        let body = body.map_err(|_| cut_short())?;
+        if body.is_undefined() {
+            return Err(ApiError::from(ErrorCode::BodyTooLarge).with("limit", most as u64));
         }
-        // A request without a body has no stream.
-        let Ok(mut stream) = self.request.stream() else {
-            return Ok(Vec::new());
-        };
-        let mut bytes = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| {
-                ApiError::new(
-                    ErrorCode::Malformed,
-                    "the body ended before it was complete",
-                )
-            })?;
-            if bytes.len().saturating_add(chunk.len()) > MAX_BODY_BYTES {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+        Ok(js_sys::Uint8Array::from(body).to_vec())
     }
 
     /// The token of `Authorization: DPoP TOKEN`.

@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod clock;
+mod js;
 mod platform;
 mod remote;
 mod respond;
@@ -43,5 +44,11 @@ pub fn log(level: &str, what: &str, error: &dyn std::fmt::Display) {
         ("level".into(), level.into()),
         (what.into(), error.to_string().into()),
     ]);
-    worker::console_error!("{}", serde_json::to_string(&line).unwrap_or_default());
+    let line = satchel_json::to_string(&line).unwrap_or_default();
+    if cfg!(target_arch = "wasm32") {
+        worker::console_error!("{line}");
+    } else {
+        // A native test of a worker's core: there is no console.
+        eprintln!("{line}");
+    }
 }

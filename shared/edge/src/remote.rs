@@ -5,32 +5,30 @@ use std::pin::Pin;
 use satchel_json::{self as json, FromJson};
 use satchel_wire::{ApiError, ErrorCode, Result, error::Problem};
 use serde::Serialize;
-use wasm_bindgen::JsValue;
-use worker::{Env, Fetcher, Request, Response, Stub, worker_sys::web_sys};
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::{Env, Request, Response, worker_sys::web_sys};
 
-use crate::{internal, log, respond};
+use crate::{
+    internal,
+    js::{self, Target},
+    log, respond,
+};
 
-/// Somebody to ask.
+/// Somebody to ask: another worker, by service binding, or one of our own objects.
 #[derive(Debug)]
-pub enum Remote {
-    /// Another worker, by service binding.
-    Service(Fetcher),
-    /// One of our own objects.
-    Object(Stub),
-}
+pub struct Remote(Target);
 
 /// Another worker.
 pub fn service(env: &Env, binding: &str) -> Result<Remote> {
-    env.service(binding).map(Remote::Service).map_err(internal)
+    let fetcher = env.service(binding).map_err(internal)?;
+    Ok(Remote(fetcher.into_rpc()))
 }
 
 /// An object by name. Make a new one after any exception: a broken stub stays broken.
 pub fn object(env: &Env, binding: &str, name: &str) -> Result<Remote> {
     let namespace = env.durable_object(binding).map_err(internal)?;
-    namespace
-        .get_by_name(name)
-        .map(Remote::Object)
-        .map_err(internal)
+    let stub = namespace.get_by_name(name).map_err(internal)?;
+    Ok(Remote(stub.into_rpc()))
 }
 
 /// A piece of a file.
@@ -50,7 +48,7 @@ impl Remote {
 
     /// `POST path` with a JSON body.
     pub async fn post<I: Serialize, O: FromJson>(&self, path: &str, body: &I) -> Result<O> {
-        let body = serde_json::to_vec(body).map_err(internal)?;
+        let body = json::to_vec(body).map_err(internal)?;
         read(&self.ask("POST", path, Some(&body)).await?)
     }
 
@@ -72,7 +70,7 @@ impl Remote {
         path: &str,
         body: &I,
     ) -> Result<Response> {
-        let body = serde_json::to_vec(body).map_err(internal)?;
+        let body = json::to_vec(body).map_err(internal)?;
         self.pass_bytes(status, path, &body).await
     }
 
@@ -93,19 +91,11 @@ impl Remote {
     }
 
     async fn ask_it(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>> {
-        let mut headers: &[(&str, &str)] = &[];
-        let init = web_sys::RequestInit::new();
-        init.set_method(method);
-        if let Some(body) = body {
-            headers = &[("content-type", "application/json")];
-            init.set_body(&js_sys::Uint8Array::from(body));
-        }
-        let mut response = self.fetch(request(path, &init, headers)?).await?;
-        let bytes = response
-            .bytes()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        if (200..300).contains(&response.status_code()) {
+        let body = body.map(js_sys::Uint8Array::from);
+        let answer = js::ask(&self.0, method, &format!("https://internal{path}"), body);
+        let answer: js::Answer = answer.await.map_err(failed)?.unchecked_into();
+        let bytes = answer.bytes();
+        if answer.ok() {
             return Ok(bytes);
         }
         match json::from_slice::<Problem>(&bytes) {
@@ -118,7 +108,7 @@ impl Remote {
     /// file or it ends before `first`.
     pub async fn bytes(&self, path: &str, first: u64, last: u64) -> Result<Option<Piece>> {
         let range = format!("bytes={first}-{last}");
-        let request = request(path, &web_sys::RequestInit::new(), &[("range", &range)])?;
+        let request = request(path, "range", &range)?;
         let mut response = self.fetch(request).await?;
         match response.status_code() {
             206 => {}
@@ -144,31 +134,32 @@ impl Remote {
     /// Sends a request as it is. No retries here: only callers know what is safe to repeat, and an
     /// overloaded object must never be asked again at once.
     pub async fn fetch(&self, request: Request) -> Result<Response> {
-        let answer = match self {
-            Self::Service(fetcher) => fetcher.fetch_request(request).await,
-            Self::Object(stub) => stub.fetch_with_request(request).await,
-        };
-        answer.map_err(|error| unavailable(&error))
+        let answer = self.0.fetch(request.inner()).map_err(failed)?;
+        let answer: web_sys::Response = answer.await.map_err(failed)?.unchecked_into();
+        Ok(answer.into())
     }
 }
 
 /// A request to another worker or object. Made without `worker::RequestInit`, which copies all of
 /// Cloudflare's image and cache settings into JavaScript for each request, and 25 KB of code.
-fn request(path: &str, init: &web_sys::RequestInit, headers: &[(&str, &str)]) -> Result<Request> {
-    let failed = |error: JsValue| internal(format!("{error:?}"));
+fn request(path: &str, name: &str, value: &str) -> Result<Request> {
+    let failed = |error| internal(worker::Error::from(error));
+    let init = web_sys::RequestInit::new();
     let list = web_sys::Headers::new().map_err(failed)?;
-    for (name, value) in headers {
-        list.set(name, value).map_err(failed)?;
-    }
+    list.set(name, value).map_err(failed)?;
     init.set_headers(&list);
     let url = format!("https://internal{path}");
-    web_sys::Request::new_with_str_and_init(&url, init)
+    web_sys::Request::new_with_str_and_init(&url, &init)
         .map(Request::from)
         .map_err(failed)
 }
 
 fn read<O: FromJson>(bytes: &[u8]) -> Result<O> {
     json::from_slice(bytes).map_err(internal)
+}
+
+fn failed(error: JsValue) -> ApiError {
+    unavailable(&worker::Error::from(error))
 }
 
 fn unavailable(error: &dyn std::fmt::Display) -> ApiError {

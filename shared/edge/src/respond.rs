@@ -9,15 +9,15 @@ use worker::{Headers, Response, ResponseBuilder};
 use crate::internal;
 
 fn build(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
-    let mut builder = ResponseBuilder::new().with_status(status);
+    let list = Headers::new();
     for (name, value) in headers {
-        match builder.clone().with_header(name, value) {
-            Ok(with) => builder = with,
-            Err(error) => {
-                let _ = internal(error);
-            }
+        if let Err(error) = list.set(name, value) {
+            let _ = internal(error);
         }
     }
+    let builder = ResponseBuilder::new()
+        .with_status(status)
+        .with_headers(list);
     // 204 and 304 must have no body, not an empty one.
     if body.is_empty() {
         builder.empty()
@@ -27,7 +27,7 @@ fn build(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
 }
 
 fn json_with<T: Serialize>(status: u16, cache: &str, value: &T) -> Result<Response> {
-    let body = serde_json::to_vec(value).map_err(internal)?;
+    let body = satchel_json::to_vec(value).map_err(internal)?;
     Ok(with_cache(status, cache, body))
 }
 
@@ -72,7 +72,7 @@ pub fn json_tagged<T: Serialize>(
     max_age_s: u32,
     if_none_match: Option<&str>,
 ) -> Result<Response> {
-    let body = serde_json::to_vec(value).map_err(internal)?;
+    let body = satchel_json::to_vec(value).map_err(internal)?;
     let tag = format!("\"{}\"", b64::encode(&sha256(&body)));
     let cache = format!("public, max-age={max_age_s}");
     let headers = [
@@ -129,7 +129,7 @@ pub fn redirect(to: &str) -> Response {
 #[must_use]
 pub fn problem(error: &ApiError) -> Response {
     let problem = error.problem();
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let body = satchel_json::to_vec(&problem).unwrap_or_default();
     let retry = error.retry_after_s.map(|s| s.to_string());
     let allow = match error.member("allow") {
         Some(Value::Text(methods)) => Some(&**methods),

@@ -1,13 +1,15 @@
 //! Rows of an object's SQLite. Numbers pass as JavaScript doubles, so they are checked on the way in.
 
+use js_sys::{Array, Uint8Array};
 use satchel_json::{self as json, FromJson};
 use satchel_wire::Result;
-use worker::{SqlStorage, SqlStorageValue, State};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use worker::State;
 
 use crate::internal;
 
 /// The largest whole number up to which a double holds each: 2^53 − 1.
-const MAX_WHOLE: f64 = 9_007_199_254_740_991.0;
+const MAX_WHOLE: u64 = (1 << 53) - 1;
 
 /// A value to bind.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,39 +49,53 @@ impl From<Vec<u8>> for Value {
 }
 
 impl Value {
-    fn bind(self) -> Result<SqlStorageValue> {
+    /// As SQL takes it: numbers are JavaScript's.
+    fn bind(self) -> Result<JsValue> {
         Ok(match self {
-            Self::Int(n) => {
-                let n = i64::try_from(n).map_err(internal)?;
-                SqlStorageValue::try_from_i64(n).map_err(internal)?
-            }
-            Self::Text(text) => SqlStorageValue::String(text),
-            Self::Blob(bytes) => SqlStorageValue::Blob(bytes),
-            Self::Null => SqlStorageValue::Null,
+            #[expect(clippy::cast_precision_loss, reason = "exact up to MAX_WHOLE")]
+            Self::Int(n) if n <= MAX_WHOLE => JsValue::from_f64(n as f64),
+            Self::Int(_) => return Err(internal("a number is too large to be stored")),
+            Self::Text(text) => JsValue::from_str(&text),
+            Self::Blob(bytes) => Uint8Array::from(&bytes[..]).into(),
+            Self::Null => JsValue::NULL,
         })
+    }
+
+    fn of(value: &JsValue) -> Result<Self> {
+        if let Some(x) = value.as_f64() {
+            // Whole numbers arrive as doubles.
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss,
+                reason = "whole and in range; printing it to parse it would cost 10 KB of code"
+            )]
+            return if x.fract() == 0.0 && (0.0..=MAX_WHOLE as f64).contains(&x) {
+                Ok(Self::Int(x as u64))
+            } else {
+                Err(internal("a stored number is not a whole one"))
+            };
+        }
+        if let Some(text) = value.as_string() {
+            return Ok(Self::Text(text));
+        }
+        if value.is_null() {
+            return Ok(Self::Null);
+        }
+        // An ArrayBuffer.
+        Ok(Self::Blob(Uint8Array::new(value).to_vec()))
     }
 }
 
 /// A row of a result.
 #[derive(Debug)]
-pub struct Row(Vec<SqlStorageValue>);
+pub struct Row(Vec<Value>);
 
 impl Row {
     /// Column `i` as an integer.
     pub fn int(&self, i: usize) -> Result<u64> {
         match self.0.get(i) {
-            Some(SqlStorageValue::Integer(n)) => u64::try_from(*n).map_err(internal),
-            // Whole numbers may arrive as doubles.
-            Some(SqlStorageValue::Float(x))
-                if x.fract() == 0.0 && (0.0..=MAX_WHOLE).contains(x) =>
-            {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "whole and in range; printing it to parse it would cost 10 KB of code"
-                )]
-                Ok(*x as u64)
-            }
+            Some(Value::Int(n)) => Ok(*n),
             _ => Err(internal(format!("column {i} is not an integer"))),
         }
     }
@@ -87,7 +103,7 @@ impl Row {
     /// Column `i` as text.
     pub fn text(&self, i: usize) -> Result<&str> {
         match self.0.get(i) {
-            Some(SqlStorageValue::String(text)) => Ok(text),
+            Some(Value::Text(text)) => Ok(text),
             _ => Err(internal(format!("column {i} is not text"))),
         }
     }
@@ -100,73 +116,93 @@ impl Row {
     /// Column `i` as bytes.
     pub fn blob(&self, i: usize) -> Result<&[u8]> {
         match self.0.get(i) {
-            Some(SqlStorageValue::Blob(bytes)) => Ok(bytes),
+            Some(Value::Blob(bytes)) => Ok(bytes),
             _ => Err(internal(format!("column {i} is not bytes"))),
         }
     }
 
     /// All columns.
-    pub fn into_values(self) -> Result<Vec<Value>> {
-        let whole = |row: &Self, i| row.int(i).map(Value::Int);
-        (0..self.0.len())
-            .map(|i| match self.0.get(i) {
-                Some(SqlStorageValue::String(text)) => Ok(Value::Text(text.clone())),
-                Some(SqlStorageValue::Blob(bytes)) => Ok(Value::Blob(bytes.clone())),
-                None | Some(SqlStorageValue::Null) => Ok(Value::Null),
-                Some(_) => whole(&self, i),
-            })
-            .collect()
+    #[must_use]
+    pub fn into_values(self) -> Vec<Value> {
+        self.0
     }
 
     /// Whether column `i` is NULL.
     #[must_use]
     pub fn is_null(&self, i: usize) -> bool {
-        matches!(self.0.get(i), None | Some(SqlStorageValue::Null))
+        matches!(self.0.get(i), None | Some(Value::Null))
     }
 }
 
-/// An object's database.
-#[derive(Clone)]
-pub struct Sql(SqlStorage);
+#[wasm_bindgen(inline_js = r#"
+// Values as they are, rows as arrays: one crossing for a statement.
+export function rowsOf(sql, query, values) {
+  return [...sql.exec(query, ...values).raw()];
+}
 
-impl std::fmt::Debug for Sql {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Sql")
+// A statement runs as its cursor is read.
+export function run(sql, query, values) {
+  const cursor = sql.exec(query, ...values);
+  cursor.toArray();
+  return cursor.rowsWritten;
+}
+"#)]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = rowsOf)]
+    fn rows_of(sql: &JsValue, query: &str, values: Array) -> std::result::Result<Array, JsValue>;
+
+    #[wasm_bindgen(catch)]
+    fn run(sql: &JsValue, query: &str, values: Array) -> std::result::Result<f64, JsValue>;
+}
+
+/// An object's database.
+#[derive(Debug, Clone)]
+pub struct Sql(JsValue);
+
+fn bound(values: Vec<Value>) -> Result<Array> {
+    let array = Array::new();
+    for value in values {
+        array.push(&value.bind()?);
     }
+    Ok(array)
+}
+
+fn failed(error: &JsValue) -> satchel_wire::ApiError {
+    internal(format!("{error:?}"))
 }
 
 impl Sql {
     /// Of an object.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        Self(state.storage().sql())
+        let storage = state.storage();
+        // There in every object whose class is made with SQLite; else the first statement says so.
+        Self(js_sys::Reflect::get(storage.as_raw(), &"sql".into()).unwrap_or_default())
     }
 
     /// Runs a statement; gives the number of rows written.
     pub fn run(&self, query: &str, values: Vec<Value>) -> Result<usize> {
-        let values = values
-            .into_iter()
-            .map(Value::bind)
-            .collect::<Result<Vec<_>>>()?;
-        let cursor = self.0.exec(query, values).map_err(internal)?;
-        // A statement runs as its cursor is read.
-        for row in cursor.raw() {
-            row.map_err(internal)?;
-        }
-        Ok(cursor.rows_written())
+        let written = run(&self.0, query, bound(values)?).map_err(|error| failed(&error))?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of rows"
+        )]
+        Ok(written as usize)
     }
 
     /// All rows of a query.
     pub fn rows(&self, query: &str, values: Vec<Value>) -> Result<Vec<Row>> {
-        let values = values
-            .into_iter()
-            .map(Value::bind)
-            .collect::<Result<Vec<_>>>()?;
-        let cursor = self.0.exec(query, values).map_err(internal)?;
-        cursor
-            .raw()
-            .map(|row| row.map(Row).map_err(internal))
-            .collect()
+        let found = rows_of(&self.0, query, bound(values)?).map_err(|error| failed(&error))?;
+        let mut rows = Vec::new();
+        for row in found.iter() {
+            let mut columns = Vec::new();
+            for value in Array::from(&row).iter() {
+                columns.push(Value::of(&value)?);
+            }
+            rows.push(Row(columns));
+        }
+        Ok(rows)
     }
 
     /// The first row of a query.

@@ -8,12 +8,11 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     rc::Rc,
-    time::Duration,
 };
 
 use satchel_wire::{ErrorCode, Result};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
-use worker::{Delay, State};
+use worker::State;
 
 use crate::{
     internal, log,
@@ -29,8 +28,22 @@ export function commit(storage, run) {
     if (wake > 0) storage.setAlarm(wake);
   });
 }
+
+// One turn of the event loop.
+export async function turn() {
+  await new Promise((done) => setTimeout(done, 0));
+}
+
+// When the object's alarm goes off; 0 if none is armed.
+export async function alarm(storage) {
+  return (await storage.getAlarm()) ?? 0;
+}
 "#)]
 extern "C" {
+    fn turn() -> js_sys::Promise;
+
+    fn alarm(storage: &JsValue) -> js_sys::Promise;
+
     #[wasm_bindgen(catch, js_name = commit)]
     fn in_storage(
         storage: &JsValue,
@@ -218,10 +231,7 @@ impl Store {
             .0
             .sql
             .rows(table.get, vec![Value::Blob(key.to_vec())])?;
-        rows.into_iter()
-            .next()
-            .map(crate::sql::Row::into_values)
-            .transpose()
+        Ok(rows.into_iter().next().map(crate::sql::Row::into_values))
     }
 
     /// Rows with keys from `from` to below `below`, in order, at most `most`.
@@ -254,7 +264,7 @@ impl Store {
         let rows = self.0.sql.rows(query, values)?;
         rows.into_iter()
             .map(|row| {
-                let mut values = row.into_values()?.into_iter();
+                let mut values = row.into_values().into_iter();
                 match values.next() {
                     Some(Value::Blob(key)) => Ok((key, values.collect())),
                     _ => Err(internal("a key is not bytes")),
@@ -331,14 +341,21 @@ impl Store {
             stands
         }));
         if self.0.armed.get() == Armed::Unknown {
-            let at = self.0.state.storage().get_alarm().await.map_err(internal)?;
+            let at = alarm(self.0.state.storage().as_raw()).await;
+            let at = at.map_err(|error| internal(format!("{error:?}")))?;
             if self.0.armed.get() == Armed::Unknown {
-                let at = at.and_then(|at| u64::try_from(at).ok());
-                self.0.armed.set(at.map_or(Armed::Not, Armed::At));
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "milliseconds since 1970, or 0"
+                )]
+                let at = at.as_f64().unwrap_or(0.0) as u64;
+                let armed = if at == 0 { Armed::Not } else { Armed::At(at) };
+                self.0.armed.set(armed);
             }
         }
-        // One turn of the event loop: requests that have arrived come along.
-        Delay::from(Duration::ZERO).await;
+        // Requests that have arrived come along. Nothing is lost where it fails: we only go alone then.
+        let _ = turn().await;
         if slot.borrow().is_none() {
             let waiting = std::mem::take(&mut *self.0.waiting.borrow_mut());
             self.flush(&waiting);

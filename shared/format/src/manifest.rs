@@ -8,7 +8,7 @@ use satchel_crypto::{
     ed25519::{PublicKey, SigningKey},
     jws, sha256,
 };
-use satchel_json::{Error, FromJson, Object, Value};
+use satchel_json::{Error, FromJson, Object, Slot, Value};
 use serde::Serialize;
 
 use crate::{
@@ -43,9 +43,14 @@ impl<const N: usize> Bytes<N> {
     }
 }
 
-impl<const N: usize> FromJson for Bytes<N> {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        Self::parse(&value.text()?)
+impl<const N: usize> Slot for Bytes<N> {
+    fn blank() -> Self {
+        Self([0; N])
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+        *self = Self::parse(&value.text()?)?;
+        Ok(())
     }
 }
 

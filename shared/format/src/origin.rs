@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use satchel_json::{Error, FromJson, Value};
+use satchel_json::{Error, Slot, Value};
 use serde::Serialize;
 
 /// Longest origin in bytes: scheme, a 253-byte host name (RFC 1035 §2.3.4), port.
@@ -115,9 +115,14 @@ impl fmt::Display for Origin {
     }
 }
 
-impl FromJson for Origin {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        Self::parse(&value.text()?).map_err(|_| Error::new("not an origin"))
+impl Slot for Origin {
+    fn blank() -> Self {
+        Self(String::new())
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+        *self = Self::parse(&value.text()?).map_err(|_| Error::new("not an origin"))?;
+        Ok(())
     }
 }
 

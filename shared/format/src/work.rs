@@ -3,7 +3,7 @@
 use core::fmt;
 
 use satchel_crypto::{b32, ed25519::PublicKey, hash::sha256_parts};
-use satchel_json::{Error, FromJson, Value};
+use satchel_json::{Error, Slot, Value};
 use serde::Serialize;
 
 /// What every work id begins with.
@@ -58,9 +58,14 @@ impl fmt::Display for WorkId {
     }
 }
 
-impl FromJson for WorkId {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        Self::parse(&value.text()?).map_err(|_| Error::new("not a work id"))
+impl Slot for WorkId {
+    fn blank() -> Self {
+        Self(String::new())
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+        *self = Self::parse(&value.text()?).map_err(|_| Error::new("not a work id"))?;
+        Ok(())
     }
 }
 

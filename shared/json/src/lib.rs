@@ -1,10 +1,13 @@
 //! Reading JSON into our types: strictly, and with little code.
 //!
-//! serde_json parses a text once into a tree of [`Value`]s; types take their members out of it.
+//! A text is parsed once into a tree of [`Value`]s; types take their members out of it.
 //! serde's derived code does the same with a parser of its own for each type, which was a third of a
 //! worker (docs/adr/0008). One reading everywhere also keeps the rules of docs/API.md everywhere: an
 //! object is written as an object and never as an array of its members, numbers are whole, each
 //! member stands there once, and the error names the one at fault.
+//!
+//! Types are written by serde's derived code into [`to_vec`], byte for byte as serde_json does it
+//! and with less code (docs/adr/0013).
 //!
 //! ```
 //! #[derive(Debug, PartialEq)]
@@ -19,11 +22,13 @@
 
 mod error;
 mod parse;
+mod write;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 pub use error::Error;
 pub use parse::Value;
+pub use write::{Unwritable, to_string, to_vec};
 
 /// What can be read from a JSON value.
 pub trait FromJson: Sized {
@@ -34,6 +39,38 @@ pub trait FromJson: Sized {
     #[must_use]
     fn absent() -> Option<Self> {
         None
+    }
+}
+
+/// A place that is filled from JSON where it lies. Types with a blank value are read so: moving
+/// every member of every type into it, and dropping those read before one at fault, was half of
+/// their readers.
+pub trait Slot {
+    /// What stands there before something is read; no value of its kind yet, and never seen as one.
+    #[must_use]
+    fn blank() -> Self
+    where
+        Self: Sized;
+
+    /// Reads into a blank; after an error nothing of it may be used.
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error>;
+
+    /// Whether the blank is what an absent member means.
+    #[must_use]
+    fn may_be_absent(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Slot> FromJson for T {
+    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+        let mut slot = Self::blank();
+        slot.fill(value)?;
+        Ok(slot)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self::blank()).filter(Self::may_be_absent)
     }
 }
 
@@ -53,12 +90,15 @@ macro_rules! read {
         $crate::read!(@impl $type { $($member $(= $name)?,)* } end);
     };
     (@impl $type:ident { $($member:ident $(= $name:literal)?,)* } $end:ident) => {
-        impl $crate::FromJson for $type {
-            fn from_json(value: $crate::Value<'_>) -> ::core::result::Result<Self, $crate::Error> {
-                let mut members = $crate::Object::of(value)?;
-                let read = Self { $($member: members.member($crate::read!(@name $member $($name)?))?,)* };
-                members.$end()?;
-                Ok(read)
+        impl $crate::Slot for $type {
+            fn blank() -> Self {
+                Self { $($member: $crate::Slot::blank(),)* }
+            }
+
+            fn fill(&mut self, value: $crate::Value<'_>) -> ::core::result::Result<(), $crate::Error> {
+                let mut members = $crate::Members::of(value);
+                $(members.fill($crate::read!(@name $member $($name)?), &mut self.$member);)*
+                members.$end()
             }
         }
     };
@@ -70,15 +110,74 @@ macro_rules! read {
 #[macro_export]
 macro_rules! read_names {
     ($type:ident { $($variant:ident = $name:literal),* $(,)? }) => {
-        impl $crate::FromJson for $type {
-            fn from_json(value: $crate::Value<'_>) -> ::core::result::Result<Self, $crate::Error> {
-                match &*value.text()? {
-                    $($name => Ok(Self::$variant),)*
-                    _ => Err($crate::Error::new("not one of the documented values")),
-                }
+        impl $crate::Slot for $type {
+            fn blank() -> Self {
+                $crate::read_names!(@first $($variant)*)
+            }
+
+            fn fill(&mut self, value: $crate::Value<'_>) -> ::core::result::Result<(), $crate::Error> {
+                *self = match &*value.text()? {
+                    $($name => Self::$variant,)*
+                    _ => return Err($crate::Error::new("not one of the documented values")),
+                };
+                Ok(())
             }
         }
     };
+    (@first $variant:ident $($rest:ident)*) => { Self::$variant };
+}
+
+/// The members of an object on their way into places ([`read!`]); the first error stays until the end.
+#[derive(Debug)]
+pub struct Members<'a> {
+    object: Object<'a>,
+    wrong: Result<(), Error>,
+}
+
+impl<'a> Members<'a> {
+    /// Of a value.
+    #[must_use]
+    pub fn of(value: Value<'a>) -> Self {
+        match Object::of(value) {
+            Ok(object) => Self {
+                object,
+                wrong: Ok(()),
+            },
+            Err(error) => Self {
+                object: Object(Vec::new()),
+                wrong: Err(error),
+            },
+        }
+    }
+
+    /// Reads a member.
+    pub fn fill(&mut self, name: &str, slot: &mut dyn Slot) {
+        if self.wrong.is_err() {
+            return;
+        }
+        let read = match self.object.take(name) {
+            Some(value) => slot.fill(value),
+            None if slot.may_be_absent() => Ok(()),
+            None => Err(Error::new("missing")),
+        };
+        self.wrong = read.map_err(|error| error.within(name));
+    }
+
+    /// Ends the reading: nothing may be left.
+    pub fn end(mut self) -> Result<(), Error> {
+        self.wrong?;
+        self.object.end()
+    }
+
+    /// Ends the reading, whatever is left.
+    pub fn rest(self) -> Result<(), Error> {
+        self.wrong
+    }
+
+    /// Ends the reading with what is left.
+    pub fn into_value(self) -> Result<Value<'a>, Error> {
+        self.wrong.map(|()| self.object.into_value())
+    }
 }
 
 /// The members of an object that were not read yet.
@@ -123,12 +222,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Ends the reading, whatever is left.
-    pub fn rest(&mut self) -> Result<(), Error> {
-        self.0.clear();
-        Ok(())
-    }
-
     /// What is left, to be read as something else.
     #[must_use]
     pub fn into_value(self) -> Value<'a> {
@@ -136,35 +229,55 @@ impl<'a> Object<'a> {
     }
 }
 
-impl FromJson for String {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        value.text().map(Cow::into_owned)
+impl Slot for String {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+        *self = value.text()?.into_owned();
+        Ok(())
     }
 }
 
-impl FromJson for bool {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+impl Slot for bool {
+    fn blank() -> Self {
+        false
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         match value {
-            Value::Bool(value) => Ok(value),
-            _ => Err(Error::wrong_kind()),
+            Value::Bool(value) => *self = value,
+            _ => return Err(Error::wrong_kind()),
         }
+        Ok(())
     }
 }
 
-impl FromJson for u64 {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+impl Slot for u64 {
+    fn blank() -> Self {
+        0
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         match value {
-            Value::Unsigned(value) => Ok(value),
-            _ => Err(Error::wrong_kind()),
+            Value::Unsigned(value) => *self = value,
+            _ => return Err(Error::wrong_kind()),
         }
+        Ok(())
     }
 }
 
 macro_rules! smaller {
     ($($type:ident)*) => {$(
-        impl FromJson for $type {
-            fn from_json(value: Value<'_>) -> Result<Self, Error> {
-                $type::try_from(u64::from_json(value)?).map_err(|_| Error::new("out of range"))
+        impl Slot for $type {
+            fn blank() -> Self {
+                0
+            }
+
+            fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+                *self = $type::try_from(u64::from_json(value)?).map_err(|_| Error::new("out of range"))?;
+                Ok(())
             }
         }
     )*};
@@ -172,45 +285,61 @@ macro_rules! smaller {
 smaller! { u8 u16 u32 }
 
 /// Absent and `null` are the same.
-impl<T: FromJson> FromJson for Option<T> {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
+impl<T: Slot> Slot for Option<T> {
+    fn blank() -> Self {
+        None
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         match value {
-            Value::Null => Ok(None),
-            value => T::from_json(value).map(Some),
+            Value::Null => Ok(()),
+            value => self.insert(T::blank()).fill(value),
         }
     }
 
-    fn absent() -> Option<Self> {
-        Some(None)
+    fn may_be_absent(&self) -> bool {
+        true
     }
 }
 
-impl<T: FromJson> FromJson for Vec<T> {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        match value {
-            Value::List(items) => items.into_iter().map(T::from_json).collect(),
-            _ => Err(Error::wrong_kind()),
+impl<T: Slot> Slot for Vec<T> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
+        let Value::List(items) = value else {
+            return Err(Error::wrong_kind());
+        };
+        for item in items {
+            let mut slot = T::blank();
+            slot.fill(item)?;
+            self.push(slot);
         }
+        Ok(())
     }
 }
 
 /// Absent and empty are the same.
-impl<K: FromJson + Ord, T: FromJson> FromJson for BTreeMap<K, T> {
-    fn from_json(value: Value<'_>) -> Result<Self, Error> {
-        let mut map = Self::new();
+impl<K: Slot + Ord, T: Slot> Slot for BTreeMap<K, T> {
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> Result<(), Error> {
         for (name, value) in Object::of(value)?.0 {
             let key = K::from_json(Value::Text(name.clone()));
             let both = key.and_then(|key| Ok((key, T::from_json(value)?)));
             let (key, value) = both.map_err(|error| error.within(&name))?;
-            if map.insert(key, value).is_some() {
+            if self.insert(key, value).is_some() {
                 return Err(Error::new("given twice").within(&name));
             }
         }
-        Ok(map)
+        Ok(())
     }
 
-    fn absent() -> Option<Self> {
-        Some(Self::new())
+    fn may_be_absent(&self) -> bool {
+        true
     }
 }
 

@@ -1,9 +1,9 @@
 //! Errors as the outside sees them: RFC 9457 problem details with a stable `code`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref};
 
 use satchel_domain::{ledger::Reject, money::OutOfRange, work::WorkState};
-use satchel_json::{Error, FromJson, Object, Value};
+use satchel_json::{Error, Members as Json, Slot, Value};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 /// A result whose error can be answered to a client.
@@ -100,8 +100,13 @@ codes! {
 pub type Members = Vec<(Cow<'static, str>, Value<'static>)>;
 
 /// An error on its way to a client: a code and what helps to understand it. Never a secret.
+// Boxed: every function passes it on, and what is moved at each of those places is code.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ApiError {
+pub struct ApiError(Box<Told>);
+
+/// What an [`ApiError`] tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
     /// The stable code.
     pub code: ErrorCode,
     /// What exactly, in plain words.
@@ -112,19 +117,30 @@ pub struct ApiError {
     pub extra: Members,
 }
 
+impl Deref for ApiError {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
+}
+
 impl ApiError {
     /// An error with a detail.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self {
-            detail: Some(detail.into()),
-            ..Self::from(code)
-        }
+        Self::detailed(code, detail.into())
+    }
+
+    fn detailed(code: ErrorCode, detail: String) -> Self {
+        let mut error = Self::from(code);
+        error.0.detail = Some(detail);
+        error
     }
 
     /// With one more member.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value<'static>>) -> Self {
-        self.extra.push((name.into(), value.into()));
+        self.0.extra.push((name.into(), value.into()));
         self
     }
 
@@ -140,7 +156,7 @@ impl ApiError {
     /// With a time to wait.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.0.retry_after_s = Some(seconds);
         self
     }
 
@@ -161,13 +177,14 @@ impl ApiError {
 }
 
 impl From<ErrorCode> for ApiError {
+    #[cold]
     fn from(code: ErrorCode) -> Self {
-        Self {
+        Self(Box::new(Told {
             code,
             detail: None,
             retry_after_s: None,
             extra: Vec::new(),
-        }
+        }))
     }
 }
 
@@ -214,22 +231,33 @@ impl Serialize for Problem {
     }
 }
 
-impl FromJson for Problem {
-    fn from_json(value: Value<'_>) -> std::result::Result<Self, Error> {
-        let mut members = Object::of(value)?;
-        Ok(Self {
-            kind: members.member("type")?,
-            title: members.member("title")?,
-            status: members.member("status")?,
-            code: members.member("code")?,
-            detail: members.member("detail")?,
-            next: members.member("next")?,
-            retry_after_s: members.member("retry_after_s")?,
-            extra: match members.into_value().into_owned() {
-                Value::Object(extra) => extra,
-                _ => Vec::new(),
-            },
-        })
+impl Slot for Problem {
+    fn blank() -> Self {
+        Self {
+            kind: String::new(),
+            title: String::new(),
+            status: 0,
+            code: String::new(),
+            detail: None,
+            next: None,
+            retry_after_s: None,
+            extra: Vec::new(),
+        }
+    }
+
+    fn fill(&mut self, value: Value<'_>) -> std::result::Result<(), Error> {
+        let mut members = Json::of(value);
+        members.fill("type", &mut self.kind);
+        members.fill("title", &mut self.title);
+        members.fill("status", &mut self.status);
+        members.fill("code", &mut self.code);
+        members.fill("detail", &mut self.detail);
+        members.fill("next", &mut self.next);
+        members.fill("retry_after_s", &mut self.retry_after_s);
+        if let Value::Object(extra) = members.into_value()?.into_owned() {
+            self.extra = extra;
+        }
+        Ok(())
     }
 }
 
@@ -239,12 +267,12 @@ impl From<Problem> for ApiError {
         let known = ErrorCode::ALL
             .iter()
             .find(|code| code.as_str() == problem.code);
-        Self {
+        Self(Box::new(Told {
             code: known.copied().unwrap_or(ErrorCode::Unavailable),
             detail: problem.detail,
             retry_after_s: problem.retry_after_s,
             extra: problem.extra,
-        }
+        }))
     }
 }
 
@@ -276,6 +304,10 @@ impl From<Reject> for ApiError {
             Reject::DelegationExpired => ErrorCode::DelegationExpired.into(),
             Reject::ScopeMissing => ErrorCode::ScopeMissing.into(),
             Reject::UnknownWork => ErrorCode::UnknownWork.into(),
+            Reject::UnderWay => Self::new(
+                ErrorCode::OrderPending,
+                "another order for this work is not decided yet",
+            ),
             Reject::OwnWork => ErrorCode::OwnWork.into(),
             Reject::NotOnSale(state) => state_error(state).into(),
             Reject::OrderExpired => ErrorCode::OrderExpired.into(),

@@ -375,6 +375,8 @@ pub struct Sale {
     pub gross: Msat,
     /// The operator's share of it.
     pub fee: Msat,
+    /// What is not paid back yet, when it was looked up.
+    pub left: Msat,
 }
 satchel_json::read!(Sale {
     buyer,
@@ -384,6 +386,7 @@ satchel_json::read!(Sale {
     payee,
     gross,
     fee,
+    left,
     ..
 });
 

@@ -152,8 +152,8 @@ pub fn sign<T: Serialize>(
         kid: kid.map(ToOwned::to_owned),
         jwk,
     };
-    let header = serde_json::to_string(&header).map_err(|_| ErrorCode::Internal)?;
-    let claims = serde_json::to_vec(claims).map_err(|_| ErrorCode::Internal)?;
+    let header = json::to_string(&header).map_err(|_| ErrorCode::Internal)?;
+    let claims = json::to_vec(claims).map_err(|_| ErrorCode::Internal)?;
     Ok(jws::sign(key, &header, &claims))
 }
 

@@ -98,7 +98,7 @@ impl Quote {
 
 /// `b64u(JSON).b64u(HMAC-SHA-256(key, purpose ‖ JSON))`.
 pub(crate) fn issue_token<T: Serialize>(key: &Key32, purpose: &[u8], body: &T) -> Result<String> {
-    let json = serde_json::to_vec(body).map_err(|_| ErrorCode::Internal)?;
+    let json = json::to_vec(body).map_err(|_| ErrorCode::Internal)?;
     let tag = hmac_sha256(key, &[purpose, &json].concat());
     Ok(format!("{}.{}", b64::encode(&json), b64::encode(&tag)))
 }

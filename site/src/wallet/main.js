@@ -191,7 +191,7 @@ async function start(message = null) {
       wallet = known.wallet;
       const { account } = known;
       balance = [balanceSection(wallet, account), purchasesSection(wallet), section('statement', text.statement, ...statement(client, wallet, account))];
-      rest = [section('refund', text.refund, ...refundForm(client, wallet, account)), signOutSection(wallet, account)];
+      rest = [section('refund', text.refund, ...refundForm(client, wallet, account, (words) => start(notice(words, 'good')))), signOutSection(wallet, account)];
     } catch (error) {
       balance = [problemBox(error, action(text.again, () => start(), 'primary'))];
     }

@@ -28,9 +28,10 @@ function field(id, label, hint, props = {}) {
 /**
  * @param {import('../../../sdk/js/src/client.js').SatchelClient} client
  * @param {import('../shared/wallet-store.js').Wallet} wallet @param {object} account
+ * @param {(words: string) => unknown} onDone draws the page anew: balance and statement have changed
  * @returns {HTMLElement[]}
  */
-export function refundForm(client, wallet, account) {
+export function refundForm(client, wallet, account, onDone) {
   const rate = account.rate?.usd_micros_per_btc;
   const handle = field('refund-handle', text.refundHandle, text.refundHandleHint, { autocapitalize: 'none' });
   const amount = field('refund-amount', text.refundAmount, rate ? text.refundAmountHint(worth(MSAT_PER_BIT, rate)) : '', { inputMode: 'decimal', placeholder: '0.50' });
@@ -76,7 +77,7 @@ export function refundForm(client, wallet, account) {
         return pay(purchase, seq + 1, leftOf(error));
       });
       const words = done.replayed ? text.refundReplayed(exactBits(done.msat)) : text.refundDone(`${exactBits(done.msat)}${micros ? ` (${formatUsd(micros)})` : ''}`, done.fee_returned_msat > 0 && exactBits(done.fee_returned_msat));
-      said.replaceChildren(notice(words, 'good'));
+      await onDone(words);
     } catch (error) {
       said.replaceChildren(problemBox(error));
     }

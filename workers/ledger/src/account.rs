@@ -8,8 +8,8 @@ use std::cell::Cell;
 
 use satchel_crypto::ed25519::PublicKey;
 use satchel_domain::{
-    id::{OrderId, Thumbprint},
-    ledger::{self, Balances, Decision, Facts},
+    id::Thumbprint,
+    ledger::{self, Balances},
     money::Msat,
 };
 use satchel_edge::{Value, internal};
@@ -18,21 +18,17 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{DelegationOut, Done, SignOutOut, TestMoneyOut},
     delegation::Delegation,
-    internal::{
-        AccountOrder, Announce, Credit, Fold, Fund, OrderFound, OrderOf, OrderedWork, Posted,
-        Reserve, Sale, Settled, Transfer,
-    },
-    order::{self, Order},
-    quote::Quote,
+    internal::{Announce, Fold, Fund},
     signout::SignOut,
 };
 use serde::Serialize;
 
 use crate::{
     account_lines::{self, From},
-    book::{self, Entry, ID_BYTES, OutCredit, Void},
+    account_order,
+    book::{self, ID_BYTES},
     host::{Host, Place, Tables, decode, encode},
-    rows::{Head, INBOXES, KEYS, Kind, State, TRANSFERS, Taken, TransferRow},
+    rows::{Head, INBOXES, KEYS, Kind, State, Taken, TransferRow},
 };
 
 /// What the entry may see of an account.
@@ -69,9 +65,9 @@ impl Account {
         let tables = host.tables();
         match path {
             ["order"] => self.order(host, read(body)?).await,
-            ["order", order] => find(tables, order),
-            ["sale", order] => sale(tables, order),
-            ["settle"] => settle(host, read(body)?).await,
+            ["order", order] => account_order::find(tables, order),
+            ["sale", order] => account_order::sale(tables, order),
+            ["settle"] => account_order::settle(host, read(body)?).await,
             ["delegations"] => delegate(host, read(body)?).await,
             ["sign-out"] => sign_out(host, read(body)?).await,
             ["account", key] => look(host, key),
@@ -102,67 +98,6 @@ impl Account {
             _ => Err(ErrorCode::NotFound.into()),
         }
     }
-
-    /// Verifies an order, decides it and writes what came of it.
-    async fn order<H: Host>(&self, host: &H, ordered: AccountOrder) -> Result<Vec<u8>> {
-        let (config, now) = (host.config()?, host.now_s());
-        let unverified = order::read(&ordered.order)?;
-        let signer = unverified.header.kid.clone().unwrap_or_default();
-        // Nobody delegated this key: there is nothing to verify it with.
-        let public = signer_key(host.tables(), &signer)?.ok_or(ErrorCode::WrongKey)?;
-        let order = unverified.verify(host.verifier(), &public).await?;
-        order.check_shape(&config.issuer, now)?;
-        let quote = Quote::verify(&order.quote, &config.quote_key, &config.issuer).ok();
-        let asked = Asked {
-            now,
-            now_ms: host.now_ms(),
-            fee_bps: config.fee_bps,
-            ledger: config.ledger,
-            handle: book::purchase_handle(&config.handle_key, &order.account, &order.order)?,
-            signer,
-            order,
-            quote,
-            work: ordered.work,
-        };
-        let id = asked.order.order.clone();
-        match host.transact(move |tables| asked.decide(tables)).await? {
-            Outcome::Posted(posted) => encode(&*posted),
-            Outcome::Reserved => self.drive(host, &id).await,
-        }
-    }
-
-    /// Brings a reserved order to its end, as far as its work answers.
-    pub(crate) async fn drive<H: Host>(&self, host: &H, id: &OrderId) -> Result<Vec<u8>> {
-        let key = book::order_key(id)?;
-        let row = TransferRow::load(host.tables(), &key)?;
-        let row = row.ok_or_else(|| internal("a reservation is gone"))?;
-        if row.state != State::Pending {
-            return answer(&row, true);
-        }
-        let entry: Entry = decode(row.body.as_bytes())?;
-        let agreement = &entry.transfer.agreement;
-        let reserve = Reserve {
-            order: id.clone(),
-            account: agreement.account.clone(),
-            free: agreement.msat == Msat::ZERO,
-        };
-        let place = Place::Work(agreement.work.as_str());
-        let answered = host.ask::<_, Done>(place, "/reserve", &reserve).await;
-        let now = host.now_ms();
-        let row = match answered {
-            Ok(Done { .. }) => {
-                host.transact(move |tables| post_reserved(tables, &key, now))
-                    .await?
-            }
-            Err(error) => {
-                // Unknown is not refused: ask again.
-                let why = Void::of(&error).ok_or(ErrorCode::OrderPending)?;
-                host.transact(move |tables| void(tables, &key, why, now))
-                    .await?
-            }
-        };
-        answer(&row, false)
-    }
 }
 
 fn read<T: FromJson>(body: &[u8]) -> Result<T> {
@@ -173,324 +108,10 @@ fn number(text: &str) -> Result<u64> {
     text.parse().map_err(internal)
 }
 
-/// Everything an order is decided by, but the account's rows.
-struct Asked {
-    now: u64,
-    now_ms: u64,
-    fee_bps: u64,
-    ledger: ledger::LedgerId,
-    handle: String,
-    signer: String,
-    order: Order,
-    quote: Option<Quote>,
-    work: Option<OrderedWork>,
-}
-
-enum Outcome {
-    Posted(Box<Posted>),
-    Reserved,
-}
-
-impl Asked {
-    /// Reads the facts, decides, writes: nothing is awaited in between.
-    fn decide(&self, tables: &impl Tables) -> Result<Outcome> {
-        let order = &self.order;
-        let agreement = order.agreement();
-        let key = book::order_key(&order.order)?;
-        let (known, owned) = orders_of(tables, order, &key)?;
-        if known.is_none() {
-            order.check_tag()?;
-        }
-        let known_entry: Option<Entry> = known
-            .as_ref()
-            .map(|row| decode(row.body.as_bytes()))
-            .transpose()?;
-        let mut head = Head::load(tables)?;
-        let delegation = delegation(tables, &self.signer)?;
-        let quoted = self.quote.as_ref().map(Quote::quoted);
-        let facts = Facts {
-            known: known_entry.as_ref().map(|entry| &entry.transfer.agreement),
-            delegation: delegation.as_ref(),
-            spent: spent(&head, &self.signer)?,
-            epoch: head.epoch,
-            owned: owned.is_some(),
-            work: self.work.as_ref().map(|work| &work.offer),
-            quote: quoted.as_ref(),
-            order_expires: order.exp,
-            ledger: self.ledger,
-            balances: head.balances,
-            fee_bps: self.fee_bps,
-            now_s: self.now,
-        };
-        let decision = ledger::decide(&agreement, &facts).map_err(|reject| match reject {
-            ledger::Reject::DelegationExpired => {
-                ApiError::from(ErrorCode::DelegationExpired).with("epoch", head.epoch)
-            }
-            other => other.into(),
-        })?;
-        let (balances, fee, state) = match decision {
-            Decision::Replay => {
-                let row = known.ok_or_else(|| internal("a replay without a transfer"))?;
-                return match row.state {
-                    State::Pending => Ok(Outcome::Reserved),
-                    _ => posted(&row, true).map(|posted| Outcome::Posted(Box::new(posted))),
-                };
-            }
-            Decision::Reissue => {
-                let first = owned.ok_or_else(|| internal("owned without a transfer"))?;
-                let row = self.reissue(agreement, &first)?;
-                row.clone().save(tables, &key)?;
-                return Ok(Outcome::Posted(Box::new(posted(&row, false)?)));
-            }
-            Decision::Post { balances, fee } => (balances, fee, State::Posted),
-            Decision::Reserve { balances, fee } => (balances, fee, State::Pending),
-        };
-        if head.todo.len() >= book::MAX_OUTBOX.saturating_mul(ID_BYTES) {
-            return Err(ApiError::new(
-                ErrorCode::Unavailable,
-                "too many sales under way",
-            ));
-        }
-        let capped = delegation.is_some_and(|d| d.max_total.is_some());
-        let entry = self.entry(agreement, fee, capped)?;
-        head.balances = balances;
-        head.todo
-            .extend_from_slice(key.get(1..).unwrap_or_default());
-        let msat = entry.transfer.agreement.msat;
-        if capped {
-            spend(&mut head, &self.signer, |sum| sum.plus(msat))?;
-        }
-        let mut row = TransferRow {
-            kind: Kind::Purchase,
-            state,
-            msat,
-            time: self.now,
-            balance: Msat::ZERO,
-            refunded: Msat::ZERO,
-            body: serde_json::to_string(&entry).map_err(internal)?,
-        };
-        if state == State::Posted {
-            row.balance = head.balances.posted()?;
-            account_lines::append(tables, &mut head, &key)?;
-            tables.wake(self.now_ms);
-        } else {
-            tables.wake(self.now_ms.saturating_add(RESERVED_WAKE_MS));
-        }
-        head.save(tables)?;
-        row.clone().save(tables, &key)?;
-        match state {
-            State::Pending => Ok(Outcome::Reserved),
-            _ => Ok(Outcome::Posted(Box::new(Posted {
-                transfer: entry.transfer,
-                replayed: false,
-                owned: false,
-            }))),
-        }
-    }
-
-    fn reissue(&self, agreement: ledger::Agreement, first: &TransferRow) -> Result<TransferRow> {
-        let first: Entry = decode(first.body.as_bytes())?;
-        let paid = &first.transfer.agreement;
-        let transfer = Transfer {
-            agreement: ledger::Agreement {
-                // What was really paid and for which version stays what it was.
-                version: paid.version,
-                terms_digest: paid.terms_digest.clone(),
-                usd_micros: paid.usd_micros,
-                msat: paid.msat,
-                ..agreement
-            },
-            time: self.now,
-            ..first.transfer
-        };
-        let entry = Entry {
-            transfer,
-            credit: None,
-            counted: None,
-            capped: None,
-            void: None,
-        };
-        Ok(TransferRow {
-            kind: Kind::Reissue,
-            state: State::Posted,
-            msat: Msat::ZERO,
-            time: self.now,
-            balance: Msat::ZERO,
-            refunded: Msat::ZERO,
-            body: serde_json::to_string(&entry).map_err(internal)?,
-        })
-    }
-
-    fn entry(&self, agreement: ledger::Agreement, fee: Msat, capped: bool) -> Result<Entry> {
-        let work = self.work.as_ref().ok_or(ErrorCode::UnknownWork)?;
-        let quote = self.quote.as_ref().ok_or(ErrorCode::QuoteInvalid)?;
-        let payee = work.offer.payee.clone();
-        let slots = work.slots.unwrap_or(1);
-        let counted = work.offer.limited || agreement.msat == Msat::ZERO;
-        let inbox = book::inbox_name(&payee, self.now, &agreement.order, slots);
-        let credit = Credit {
-            payee,
-            order: agreement.order.clone(),
-            work: Some(agreement.work.clone()),
-            gross: agreement.msat,
-            fee,
-            time: self.now,
-        };
-        let transfer = Transfer {
-            handle: self.handle.clone(),
-            time: self.now,
-            manifest_digest: work
-                .manifest_digest
-                .clone()
-                .ok_or(ErrorCode::QuoteInvalid)?,
-            usage: work.usage,
-            rate: quote.rate.clone(),
-            title: work.title.clone(),
-            agreement,
-        };
-        Ok(Entry {
-            transfer,
-            credit: Some(OutCredit { inbox, credit }),
-            counted: counted.then_some(true),
-            capped: capped.then(|| self.signer.clone()),
-            void: None,
-        })
-    }
-}
-
-/// An order that waits for its copy is looked at again after this, should its request have ended.
-const RESERVED_WAKE_MS: u64 = 2_000;
-
-/// The row of an order, if there is one, and that of a standing purchase of its work.
-fn orders_of(
-    tables: &impl Tables,
-    order: &Order,
-    key: &[u8],
-) -> Result<(Option<TransferRow>, Option<TransferRow>)> {
-    let (mut from, below) = book::work_range(&order.work);
-    loop {
-        let rows = tables.scan(&TRANSFERS, &from, &below, SCANNED)?;
-        let last = rows.last().map(|(at, _)| at.clone());
-        let full = rows.len() as u64 == SCANNED;
-        for (_, columns) in rows {
-            let row = TransferRow::of(columns)?;
-            if row.kind != Kind::Purchase || row.state != State::Posted {
-                continue;
-            }
-            let entry: Entry = decode(row.body.as_bytes())?;
-            // The tag is 8 bytes of a hash: the whole id decides.
-            if entry.transfer.agreement.work == order.work {
-                return Ok((TransferRow::load(tables, key)?, Some(row)));
-            }
-        }
-        match last.filter(|_| full) {
-            Some(last) => from = [&last[..], &[0]].concat(),
-            None => return Ok((TransferRow::load(tables, key)?, None)),
-        }
-    }
-}
-
-/// Orders of a work that are read at once. Nearly always there are none or one; whoever opens a work in
-/// pages without storage has a re-issue for each time.
-const SCANNED: u64 = 64;
-
-fn posted(row: &TransferRow, replayed: bool) -> Result<Posted> {
-    let entry: Entry = decode(row.body.as_bytes())?;
-    if row.state == State::Void {
-        return Err(entry.void.unwrap_or(Void::Late).error());
-    }
-    Ok(Posted {
-        owned: entry.credit.is_none(),
-        transfer: entry.transfer,
-        replayed,
-    })
-}
-
-fn answer(row: &TransferRow, replayed: bool) -> Result<Vec<u8>> {
-    if row.state == State::Pending {
-        return Err(ErrorCode::OrderPending.into());
-    }
-    encode(&posted(row, replayed)?)
-}
-
-/// Posts a reserved order, unless it has come to its end otherwise.
-fn post_reserved(tables: &impl Tables, key: &[u8], now_ms: u64) -> Result<TransferRow> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a reservation is gone"))?;
-    if row.state != State::Pending {
-        return Ok(row);
-    }
-    let now = now_ms.checked_div(1_000).unwrap_or(0);
-    let mut head = Head::load(tables)?;
-    head.balances = head.balances.post(row.msat)?;
-    let mut entry: Entry = decode(row.body.as_bytes())?;
-    entry.transfer.time = now;
-    if let Some(out) = &mut entry.credit {
-        out.credit.time = now;
-    }
-    row.state = State::Posted;
-    row.time = now;
-    row.balance = head.balances.posted()?;
-    row.body = serde_json::to_string(&entry).map_err(internal)?;
-    account_lines::append(tables, &mut head, key)?;
-    tables.wake(now_ms);
-    head.save(tables)?;
-    row.clone().save(tables, key)?;
-    Ok(row)
-}
-
-/// Gives a reserved order up, unless it has come to its end otherwise.
-pub(crate) fn void(
-    tables: &impl Tables,
-    key: &[u8],
-    why: Void,
-    now_ms: u64,
-) -> Result<TransferRow> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a reservation is gone"))?;
-    if row.state != State::Pending {
-        return Ok(row);
-    }
-    let mut head = Head::load(tables)?;
-    head.balances = head.balances.void(row.msat)?;
-    let mut entry: Entry = decode(row.body.as_bytes())?;
-    entry.void = Some(why);
-    if let Some(signer) = entry.capped.take() {
-        spend(&mut head, &signer, |sum| sum.minus(row.msat))?;
-    }
-    if why == Void::Late {
-        // The work may hold a copy for it.
-        tables.wake(now_ms);
-    } else {
-        strike(&mut head, key.get(1..).unwrap_or_default());
-    }
-    row.state = State::Void;
-    row.body = serde_json::to_string(&entry).map_err(internal)?;
-    head.save(tables)?;
-    row.clone().save(tables, key)?;
-    Ok(row)
-}
-
 /// Takes an id off the outbox.
 pub(crate) fn strike(head: &mut Head, id: &[u8]) {
     let left = head.todo.chunks_exact(ID_BYTES).filter(|one| *one != id);
     head.todo = left.collect::<Vec<_>>().concat();
-}
-
-/// A work asks what became of an order: it is posted, or from now on void for ever.
-async fn settle<H: Host>(host: &H, asked: OrderOf) -> Result<Vec<u8>> {
-    let (key, now) = (book::order_key(&asked.order)?, host.now_ms());
-    let posted = host.transact(move |tables| {
-        // An order that was never reserved here can't come to be later: its reservation is made first.
-        if TransferRow::load(tables, &key)?.is_none() {
-            return Ok(false);
-        }
-        let row = void(tables, &key, Void::Late, now)?;
-        Ok(matches!(row.state, State::Posted | State::Ended))
-    });
-    encode(&Settled {
-        posted: posted.await?,
-    })
 }
 
 /// The thumbprint's first 8 bytes in `spent`.
@@ -510,11 +131,11 @@ fn spent_of(head: &Head, tag: [u8; 8]) -> Result<Msat> {
     Ok(Msat::new(found.unwrap_or(0))?)
 }
 
-fn spent(head: &Head, signer: &str) -> Result<Msat> {
+pub(crate) fn spent(head: &Head, signer: &str) -> Result<Msat> {
     spent_of(head, tag(signer)?)
 }
 
-fn spend(
+pub(crate) fn spend(
     head: &mut Head,
     signer: &str,
     change: impl Fn(Msat) -> std::result::Result<Msat, satchel_domain::money::OutOfRange>,
@@ -532,35 +153,6 @@ fn spend(
     }
     head.spent = left;
     Ok(())
-}
-
-fn find(tables: &impl Tables, order: &str) -> Result<Vec<u8>> {
-    let order = OrderId::parse(order).map_err(internal)?;
-    let row = TransferRow::load(tables, &book::order_key(&order)?)?;
-    let row = row.filter(|row| row.state == State::Posted && row.kind == Kind::Purchase);
-    let entry: Option<Entry> = row.map(|row| decode(row.body.as_bytes())).transpose()?;
-    encode(&OrderFound {
-        transfer: entry.map(|entry| entry.transfer),
-    })
-}
-
-/// The sale behind an order, for a refund of it.
-fn sale(tables: &impl Tables, order: &str) -> Result<Vec<u8>> {
-    let order = OrderId::parse(order).map_err(internal)?;
-    let unknown = || ApiError::from(ErrorCode::UnknownSale);
-    let row = TransferRow::load(tables, &book::order_key(&order)?)?;
-    let row = row.filter(|row| matches!(row.state, State::Posted | State::Ended));
-    let entry: Entry = decode(row.ok_or_else(unknown)?.body.as_bytes())?;
-    let OutCredit { credit, .. } = entry.credit.ok_or_else(unknown)?;
-    encode(&Sale {
-        buyer: entry.transfer.agreement.account,
-        work: entry.transfer.agreement.work,
-        title: entry.transfer.title,
-        order,
-        payee: credit.payee,
-        gross: credit.gross,
-        fee: credit.fee,
-    })
 }
 
 pub(crate) fn delegation(tables: &impl Tables, key: &str) -> Result<Option<ledger::Delegation>> {
@@ -651,7 +243,7 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
         let columns = vec![
             Value::from(delegation.key.x.as_str()),
             Value::Int(kept.expires),
-            Value::Text(serde_json::to_string(&kept).map_err(internal)?),
+            Value::Text(satchel_json::to_string(&kept).map_err(internal)?),
         ];
         tables.put(&KEYS, key.as_bytes(), columns)
     };
@@ -781,7 +373,7 @@ async fn fold<H: Host>(host: &H, batch: Fold) -> Result<Vec<u8>> {
         }
         let mut head = Head::load(tables)?;
         let key = book::fold_key(&batch.inbox, batch.number);
-        let body = serde_json::to_string(&batch).map_err(internal)?;
+        let body = satchel_json::to_string(&batch).map_err(internal)?;
         let row = credit(&mut head, Kind::Fold, batch.msat, now, body)?;
         account_lines::append(tables, &mut head, &key)?;
         let after = vec![

@@ -118,7 +118,7 @@ fn fold_page(tables: &impl Tables, number: u64) -> Result<()> {
     if folded.lines == 0 {
         return Ok(());
     }
-    let text = serde_json::to_string(&folded).map_err(satchel_edge::internal)?;
+    let text = satchel_json::to_string(&folded).map_err(satchel_edge::internal)?;
     save_page(tables, number, left, text)
 }
 

@@ -53,7 +53,7 @@ impl satchel_json::FromJson for Sent {
 }
 
 fn text(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(internal)
+    satchel_json::to_string(value).map_err(internal)
 }
 
 impl Account {
@@ -88,8 +88,8 @@ impl Account {
             if sale.payee != claims.account || ledger != claims.ledger {
                 return Err(ErrorCode::UnknownSale.into());
             }
-            if claims.msat > sale.gross {
-                return Err(exceeds(sale.gross));
+            if claims.msat > sale.left {
+                return Err(exceeds(sale.left));
             }
             delegation.check_caps(claims.msat, Msat::ZERO)?;
             if delegation.max_total.is_some() {

@@ -7,7 +7,8 @@ use satchel_wire::{
 };
 
 use crate::{
-    account::{Account, strike, void},
+    account::{Account, strike},
+    account_order::void,
     account_send::{Sent, entry},
     book::{self, ID_BYTES, OutCredit, Void},
     host::{Host, Place, backoff, decode},
@@ -16,8 +17,6 @@ use crate::{
 
 /// Milliseconds before what failed is tried again; doubled with each failure.
 const RETRY_MS: u64 = 500;
-/// Ids looked at in one run; what is left is done in the next.
-const RUN: usize = 128;
 
 /// Credits for one inbox, with the ids that they come from.
 struct Parcel {
@@ -57,7 +56,7 @@ impl Account {
         let todo = Head::load(host.tables())?.todo;
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut first = Ok(());
-        for id in todo.chunks_exact(ID_BYTES).take(RUN) {
+        for id in todo.chunks_exact(ID_BYTES) {
             let done = self.step(host, id, &mut parcels).await;
             first = first.and(done);
         }

@@ -18,8 +18,6 @@ use serde::Serialize;
 pub const ID_BYTES: usize = 20;
 /// Most undelivered credits an account may hold before it takes no further orders.
 pub const MAX_OUTBOX: usize = 512;
-/// Credits delivered in one request: some 200 bytes each, far below what an object reads at once.
-pub const BATCH: usize = 128;
 /// Most keys an account may have delegated at once.
 pub const MAX_DELEGATIONS: u64 = 64;
 /// How long ended delegations are kept: a retry of what they signed must still verify.

@@ -120,6 +120,9 @@ pub struct Config {
 /// A job of a transaction: reads, decides, writes.
 pub type Job<T> = Rc<dyn Fn(&T) -> Result<()>>;
 
+/// A job that gives something.
+pub type GivingJob<T, O> = Box<dyn Fn(&T) -> Result<O>>;
+
 /// What comes of waiting. Boxed: one of these for each question would be a third of the worker.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
@@ -157,38 +160,52 @@ pub trait Host {
     }
 
     /// [`Host::commit`] of a job that gives something.
-    fn transact<T: 'static>(
-        &self,
+    fn transact<'a, T: 'static>(
+        &'a self,
         job: impl Fn(&Self::Tables) -> Result<T> + 'static,
-    ) -> impl Future<Output = Result<T>> {
+    ) -> Waiting<'a, T> {
+        self.transact_boxed(Box::new(job))
+    }
+
+    /// [`Host::transact`], once for each kind of answer and not for each job.
+    fn transact_boxed<'a, T: 'static>(&'a self, job: GivingJob<Self::Tables, T>) -> Waiting<'a, T> {
         let slot: Rc<RefCell<Option<T>>> = Rc::default();
         let filled = Rc::clone(&slot);
         let committed = self.commit(Rc::new(move |tables| {
             *filled.borrow_mut() = Some(job(tables)?);
             Ok(())
         }));
-        async move {
+        Box::pin(async move {
             committed.await?;
             let done = slot.borrow_mut().take();
             done.ok_or_else(|| ErrorCode::Unavailable.into())
-        }
+        })
     }
 
     /// [`Host::ask_json`] with documents.
-    fn ask<I: Serialize, O: FromJson>(
-        &self,
-        place: Place<'_>,
-        path: &str,
+    fn ask<'a, I: Serialize, O: FromJson + 'a>(
+        &'a self,
+        place: Place<'a>,
+        path: &'a str,
         body: &I,
-    ) -> impl Future<Output = Result<O>> {
-        let body = encode(body);
-        async move { decode(&self.ask_json(place, path, body?).await?) }
+    ) -> Waiting<'a, O> {
+        self.ask_boxed(place, path, encode(body))
+    }
+
+    /// [`Host::ask`], once for each kind of answer.
+    fn ask_boxed<'a, O: FromJson + 'a>(
+        &'a self,
+        place: Place<'a>,
+        path: &'a str,
+        body: Result<Vec<u8>>,
+    ) -> Waiting<'a, O> {
+        Box::pin(async move { decode(&self.ask_json(place, path, body?).await?) })
     }
 }
 
 /// As JSON.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|_| ErrorCode::Internal.into())
+    satchel_json::to_vec(value).map_err(|_| ErrorCode::Internal.into())
 }
 
 /// From JSON that we wrote ourselves, or another object of ours.

@@ -57,7 +57,7 @@ impl Held {
     }
 
     fn save(&self, tables: &impl Tables) -> Result<()> {
-        let body = serde_json::to_string(self).map_err(internal)?;
+        let body = satchel_json::to_string(self).map_err(internal)?;
         tables.put(&HELD, ONE, vec![Value::Text(body)])
     }
 }

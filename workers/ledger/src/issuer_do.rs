@@ -41,7 +41,7 @@ impl Issuer {
     }
 
     fn set_rate(&self, record: &RateRecord) -> Result<Response> {
-        let body = serde_json::to_string(record).map_err(internal)?;
+        let body = satchel_json::to_string(record).map_err(internal)?;
         self.sql.run(
             "INSERT OR REPLACE INTO rate VALUES (0, ?)",
             vec![Value::Text(body)],

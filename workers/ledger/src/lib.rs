@@ -14,6 +14,7 @@
 pub mod account;
 mod account_do;
 pub mod account_lines;
+mod account_order;
 mod account_send;
 mod account_todo;
 pub mod book;

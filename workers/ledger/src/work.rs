@@ -271,7 +271,7 @@ fn known(tables: &impl Tables) -> Result<WorkBook> {
 }
 
 fn save(tables: &impl Tables, book: &WorkBook) -> Result<()> {
-    let body = serde_json::to_string(book).map_err(internal)?;
+    let body = satchel_json::to_string(book).map_err(internal)?;
     tables.put(&BOOK, ONE, vec![Value::Text(body)])
 }
 

@@ -62,7 +62,7 @@ impl Pickup {
 
     async fn leave(&self, transfer: &Transfer) -> Result<Response> {
         if self.load()?.is_none() {
-            let body = serde_json::to_string(transfer).map_err(internal)?;
+            let body = satchel_json::to_string(transfer).map_err(internal)?;
             let writes = vec![
                 Write::new(
                     "CREATE TABLE IF NOT EXISTS pickup (body TEXT NOT NULL)",

@@ -67,7 +67,7 @@ impl Playback {
     }
 
     fn store(&self, playback: &Sessions) -> Result<()> {
-        let head = serde_json::to_string(&playback.head).map_err(internal)?;
+        let head = satchel_json::to_string(&playback.head).map_err(internal)?;
         let released = playback.released.as_bytes().to_vec();
         let values = vec![
             head.into(),

@@ -49,7 +49,7 @@ impl DurableObject for Upload {
 
 impl Upload {
     async fn keep(&self, upload: &Kept) -> Result<()> {
-        let plan = serde_json::to_string(upload).map_err(internal)?;
+        let plan = satchel_json::to_string(upload).map_err(internal)?;
         let writes = vec![
             Write::new(CREATE, Vec::new()),
             Write::new(

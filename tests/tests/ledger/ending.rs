@@ -1,0 +1,339 @@
+//! What must hold once the network is whole again, nobody asks any more and all alarms have rung:
+//! nothing waits, everything adds up to the millisatoshi over all objects, audits say the same.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use satchel_ledger_worker::{
+    account_lines::{self, From},
+    book,
+    rows::{CREDITS, HEAD, INBOXES, Kind, ONE, STOCK, State, TRANSFERS, TransferRow},
+};
+use satchel_wire::internal::{AccountAudit, DirectoryPage, InboxAudit};
+
+use crate::{
+    checks::{Held, Verdict, blob, entry_of, int, is_posted, must, sending_of, text},
+    engine::Sim,
+    object::Object,
+    shop::Entry,
+    store::Store,
+    tables::Sort,
+};
+
+/// Everything of every object.
+pub fn everything(sim: &Rc<Sim>) -> Verdict {
+    let objects = sim.objects();
+    let (mut held, mut funded) = (0_u64, 0_u64);
+    let (mut sold, mut credited) = (0, 0);
+    let mut home: BTreeMap<String, u64> = BTreeMap::new();
+    let refunds = refunds(&objects);
+    for object in &objects {
+        must!(
+            object.alarm().is_none(),
+            "{} still has an alarm",
+            object.name
+        );
+        let data = object.data();
+        match object.sort {
+            Sort::Account => {
+                let Some(head) = data.get(&HEAD, ONE) else {
+                    must!(
+                        data.all(&TRANSFERS).is_empty(),
+                        "{}: rows without a head",
+                        object.name
+                    );
+                    continue;
+                };
+                must!(
+                    blob(head, 7).is_empty(),
+                    "{} still has an outbox",
+                    object.name
+                );
+                must!(
+                    int(head, 0) == 0,
+                    "{} still has reserved money",
+                    object.name
+                );
+                held += int(head, 3) - int(head, 1);
+                for (key, row) in data.all(&TRANSFERS) {
+                    let row = TransferRow::of((**row).clone()).unwrap();
+                    match row.kind {
+                        Kind::Fund => funded += row.msat.get(),
+                        Kind::Purchase if is_posted(row.state) => {
+                            sold += 1;
+                            purchase(sim, key, &row, &refunds)
+                                .map_err(|why| format!("{}: {why}", object.name))?;
+                        }
+                        Kind::Purchase | Kind::Reissue | Kind::Fold => {}
+                        _ => sending(sim, key, &row)?,
+                    }
+                }
+                for (name, row) in data.all(&INBOXES) {
+                    let name = String::from_utf8(name.clone()).unwrap();
+                    let inbox = sim.known(Sort::Inbox, &name).ok_or("announced by nobody")?;
+                    let number = Held::of(&inbox.data()).number;
+                    // Where there was no fee, its account has no batches.
+                    let fees = object.name.starts_with("fees-");
+                    let all = int(row, 0) == number || (fees && int(row, 0) < number);
+                    must!(all, "{name}: {} of {number} batches", int(row, 0));
+                    *home.entry(name).or_insert(0) += int(row, 1);
+                }
+                journal(sim, object)?;
+            }
+            Sort::Inbox => {
+                let inbox = Held::of(&data);
+                must!(!inbox.waits(), "{} still holds {inbox:?}", object.name);
+                credited += data.all(&CREDITS).len();
+            }
+            Sort::Work => stock(sim, object)?,
+            Sort::Directory => {}
+        }
+    }
+    for object in objects.iter().filter(|object| object.sort == Sort::Inbox) {
+        let folded = Held::of(&object.data()).folded;
+        let arrived = home.get(&*object.name).copied().unwrap_or(0);
+        must!(
+            folded[0] + folded[1] == arrived,
+            "{} sent {} home, {arrived} arrived",
+            object.name,
+            folded[0] + folded[1]
+        );
+    }
+    must!(held == funded, "{funded} msat came in, {held} are there");
+    must!(sold == credited, "{sold} sales, {credited} credits");
+    Ok(())
+}
+
+/// What was paid back, by the key of the order.
+fn refunds(objects: &[Rc<Object>]) -> BTreeMap<Vec<u8>, u64> {
+    let mut sums = BTreeMap::new();
+    for object in objects.iter().filter(|object| object.sort == Sort::Account) {
+        for row in object.data().all(&TRANSFERS).values() {
+            if int(row, 0) != Kind::Refund as u64 {
+                continue;
+            }
+            let row = TransferRow::of((**row).clone()).unwrap();
+            if let Some(sale) = sending_of(&row).sale.filter(|_| is_posted(row.state)) {
+                let key = book::order_key(&sale.order).unwrap();
+                *sums.entry(key).or_insert(0) += row.msat.get();
+            }
+        }
+    }
+    sums
+}
+
+fn purchase(sim: &Sim, key: &[u8], row: &TransferRow, refunds: &BTreeMap<Vec<u8>, u64>) -> Verdict {
+    let entry = entry_of(row);
+    let out = entry.credit.as_ref().ok_or("a purchase without a credit")?;
+    let inbox = sim.known(Sort::Inbox, &out.inbox).ok_or("no such inbox")?;
+    let data = inbox.data();
+    let credit = data
+        .get(&CREDITS, key)
+        .ok_or("a sale that was not credited")?;
+    must!(int(credit, 0) == row.msat.get(), "credited another amount");
+    must!(
+        int(credit, 1) == row.msat.get() * 500 / 10_000,
+        "another fee"
+    );
+    let back = refunds.get(key).copied().unwrap_or(0);
+    must!(
+        back == row.refunded.get(),
+        "{back} paid back, {} got back",
+        row.refunded.get()
+    );
+    must!(
+        (row.state == State::Ended) == (row.refunded == row.msat && row.msat.get() > 0),
+        "ended without a full refund"
+    );
+    if entry.counted == Some(true) {
+        let work = sim.known(Sort::Work, entry.transfer.agreement.work.as_str());
+        let work = work.ok_or("no such work")?;
+        let data = work.data();
+        let state = data.get(&STOCK, key).map(|row| int(row, 0) & 3);
+        must!(state == Some(2), "sold, but its copy is {state:?}");
+    }
+    Ok(())
+}
+
+/// What one side of a sending says, the other says too.
+fn sending(sim: &Sim, key: &[u8], row: &TransferRow) -> Verdict {
+    let sending = sending_of(row);
+    let other = match row.kind {
+        Kind::Refund | Kind::CorrectionOut | Kind::FeeOut => &sending.to,
+        _ => &sending.from,
+    };
+    let other = sim.known(Sort::Account, other);
+    let there = other.and_then(|other| other.data().transfer(key));
+    if row.state == State::Void {
+        must!(there.is_none(), "given up, and received: {}", sending.id);
+    } else if row.msat.get() > 0 {
+        let there = there.ok_or(format!("{} is one-sided", sending.id))?;
+        must!(there.msat == row.msat, "{}: two amounts", sending.id);
+        must!(is_posted(there.state), "{}: {:?}", sending.id, there.state);
+    }
+    Ok(())
+}
+
+fn stock(sim: &Sim, object: &Object) -> Verdict {
+    for (key, row) in object.data().all(&STOCK) {
+        let (state, account) = (int(row, 0) & 3, text(row, 1));
+        let order = sim
+            .known(Sort::Account, account)
+            .and_then(|account| account.data().transfer(key));
+        let order = order.map(|row| row.state);
+        let fine = match (state, order) {
+            (2, Some(state)) => is_posted(state),
+            // A request that came late, for an order that was given up: given back when wanted.
+            (1 | 3, order) => !order.is_some_and(is_posted) && order != Some(State::Pending),
+            _ => false,
+        };
+        must!(
+            fine,
+            "{}: a copy is {state}, its order {order:?}",
+            object.name
+        );
+    }
+    Ok(())
+}
+
+/// Every line, from the first on: the balance after each is that before with what it moved.
+fn journal(sim: &Rc<Sim>, object: &Rc<Object>) -> Verdict {
+    let tables = Store::of(Rc::clone(sim), Rc::clone(object));
+    let head = object
+        .data()
+        .get(&HEAD, ONE)
+        .map(|row| Rc::clone(row))
+        .unwrap();
+    let posted = int(&head, 3) - int(&head, 1);
+    let (mut after, mut balance, mut folded) = (0, 0, false);
+    loop {
+        let page =
+            account_lines::history(&tables, From::After(after)).map_err(|e| format!("{e:?}"))?;
+        for line in &page.transfers {
+            folded |= line.kind == "checkpoint";
+            balance = balance + line.credit_msat.get() - line.debit_msat.get();
+            // Within a page that was folded, batches stand together.
+            must!(
+                folded || balance == line.balance_msat.get(),
+                "{}: line {} says {}, the sum is {balance}",
+                object.name,
+                line.line,
+                line.balance_msat.get()
+            );
+        }
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    must!(
+        balance == posted,
+        "{}: lines sum up to {balance}, not {posted}",
+        object.name
+    );
+    Ok(())
+}
+
+/// What an operator reads: the same sums on both sides of everything, by any cut.
+pub async fn audit(entry: &Entry, cut: u64) -> Verdict {
+    let mut accounts = Vec::new();
+    for shard in 0..satchel_ledger_worker::directory::SHARDS {
+        let page = entry
+            .ask(Sort::Directory, &shard.to_string(), "/list/", b"")
+            .await;
+        let page: DirectoryPage = satchel_json::from_slice(&page.unwrap()).unwrap();
+        accounts.extend(page.accounts);
+    }
+    let (mut sold, mut home) = (BTreeMap::new(), BTreeMap::new());
+    let (mut sent, mut received) = (BTreeMap::new(), BTreeMap::new());
+    let (mut funded, mut held, mut fees) = (0, 0, [0_u64; 2]);
+    for account in &accounts {
+        let (mut after, mut sums) = (0, 0_i64);
+        loop {
+            let path = format!("/audit/{cut}/{after}");
+            let page = entry.ask(Sort::Account, account, &path, b"").await.unwrap();
+            let page: AccountAudit = satchel_json::from_slice(&page).unwrap();
+            must!(
+                page.under_way.is_empty(),
+                "{account}: something is under way"
+            );
+            for kind in &page.kinds {
+                sums += kind.credit.get() as i64 - kind.debit.get() as i64;
+                if kind.name == "test_money" {
+                    funded += kind.credit.get();
+                }
+                if kind.name == "fee_returned" {
+                    fees[0] += kind.credit.get();
+                    fees[1] += kind.debit.get();
+                }
+            }
+            for (side, all) in [
+                (&page.sold, &mut sold),
+                (&page.sent, &mut sent),
+                (&page.received, &mut received),
+                (&page.inboxes, &mut home),
+            ] {
+                for sum in side {
+                    *all.entry(sum.name.clone()).or_insert(0) += sum.credit.get() + sum.debit.get();
+                }
+            }
+            after = page.upto;
+            if page.upto == page.lines {
+                let posted = page.balances.posted().unwrap().get();
+                must!(
+                    posted as i64 == sums,
+                    "{account}: {posted} posted, {sums} by its lines"
+                );
+                must!(
+                    page.lines == 0 || page.balance.get() == posted,
+                    "{account}: its last line"
+                );
+                held += posted;
+                break;
+            }
+        }
+    }
+    must!(held == funded, "audited {held}, came in {funded}");
+    must!(fees[0] == fees[1], "fees came back: {fees:?}");
+    for side in [&mut sent, &mut received] {
+        side.retain(|_, sum| *sum > 0);
+    }
+    must!(sent == received, "sent {sent:?}, received {received:?}");
+    let inboxes: Vec<String> = home.keys().chain(sold.keys()).cloned().collect();
+    for inbox in inboxes {
+        let (mut by_cut, mut after) = (0, String::new());
+        let at_home = loop {
+            let path = format!("/audit/{cut}/{after}");
+            let page = entry.ask(Sort::Inbox, &inbox, &path, b"").await.unwrap();
+            let page: InboxAudit = satchel_json::from_slice(&page).unwrap();
+            must!(page.waiting.get() == 0, "{inbox}: something waits");
+            by_cut += page.by_cut.get();
+            match page.next {
+                Some(next) => after = next,
+                None => break page.folded.get(),
+            }
+        };
+        let of = |all: &BTreeMap<String, u64>| all.get(&inbox).copied().unwrap_or(0);
+        must!(
+            of(&sold) == by_cut,
+            "{inbox}: sold for {}, credited {by_cut}",
+            of(&sold)
+        );
+        must!(
+            of(&home) == at_home,
+            "{inbox}: {} came home of {at_home}",
+            of(&home)
+        );
+    }
+    Ok(())
+}
+
+/// An order's row, wherever it is.
+pub fn order_row(
+    sim: &Sim,
+    account: &str,
+    order: &satchel_domain::id::OrderId,
+) -> Option<TransferRow> {
+    let account = sim.known(Sort::Account, account)?;
+    let row = account.data().transfer(&book::order_key(order).unwrap());
+    row
+}
