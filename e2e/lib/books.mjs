@@ -52,8 +52,9 @@ export function withBook(file, use, { write = false } = {}) {
 const query = (db, sql, ...values) => db.prepare(sql).all(...values);
 const hasTable = (db, name) => query(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name).length > 0;
 
-/** An account's books at rest. */
+/** An account's books at rest, if it has any. */
 export function readAccount(file) {
+  if (!existsSync(file)) return undefined;
   return withBook(file, (db) => {
     if (!hasTable(db, 'head')) return undefined;
     const [head] = query(db, 'SELECT * FROM head');
