@@ -37,16 +37,26 @@ export async function verifyEd25519(key, message, signature) {
 #[cfg(target_family = "wasm")]
 impl Verifier for Platform {
     async fn verify(&self, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
-        // WebCrypto alone would take an R of small order, which other verifiers refuse.
-        let r = signature.first_chunk().map(PublicKey::from_bytes);
-        if !matches!(r, Some(Ok(_))) {
-            return false;
-        }
-        // Copies: WebCrypto reads them after wasm's memory may have moved.
-        let copy = |bytes: &[u8]| js_sys::Uint8Array::from(bytes);
-        let (key, message, signature) = (copy(key.as_bytes()), copy(message), copy(signature));
-        // A rejection says that the bytes are no key or no signature.
-        let verdict = web::verify(key, message, signature).await;
-        verdict.is_ok_and(|verdict| verdict == wasm_bindgen::JsValue::TRUE)
+        begin(key, message, signature).await
     }
+}
+
+/// Boxed: it would be part of the future of every kind of document.
+#[cfg(target_family = "wasm")]
+fn begin(
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> std::pin::Pin<Box<dyn Future<Output = bool>>> {
+    // WebCrypto alone would take an R of small order, which other verifiers refuse.
+    let r = signature.first_chunk().map(PublicKey::from_bytes);
+    let sound = matches!(r, Some(Ok(_)));
+    // Copies: WebCrypto reads them after wasm's memory may have moved.
+    let copy = |bytes: &[u8]| js_sys::Uint8Array::from(bytes);
+    let verdict = web::verify(copy(key.as_bytes()), copy(message), copy(signature));
+    // A rejection says that the bytes are no key or no signature.
+    Box::pin(async move {
+        let verdict = verdict.await;
+        sound && verdict.is_ok_and(|verdict| verdict == wasm_bindgen::JsValue::TRUE)
+    })
 }

@@ -188,6 +188,19 @@ pub static DIRECTORY: Schema = Schema {
     ]],
 };
 
+/// What the operator has set.
+pub static SET: Table = table!("set_by_operator", ("body": "TEXT NOT NULL"), "");
+/// The issuer.
+pub static ISSUER: Schema = Schema {
+    tables: &[&SET],
+    first: "rate",
+    upgrades: &[&[
+        SET.create,
+        "INSERT INTO set_by_operator SELECT x'00', body FROM rate",
+        "DROP TABLE rate",
+    ]],
+};
+
 /// Takes columns off one by one.
 #[derive(Debug)]
 pub struct Taken(std::vec::IntoIter<Value>);
