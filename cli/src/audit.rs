@@ -34,6 +34,8 @@ use serde::Serialize;
 const ISSUED: &str = "test_money";
 /// Accounts of the operator that take fees begin with this.
 const FEES: &str = "fees-";
+/// The only one there was before.
+const OLD_FEES: &str = "fees";
 
 /// Sums by name.
 pub type Sums = BTreeMap<String, u128>;
@@ -161,6 +163,8 @@ pub struct Inbox {
     folding_net: u128,
     folding_fee: u128,
     waiting: u128,
+    /// The name by which accounts know it, if it is another.
+    called: Option<String>,
 }
 
 impl Inbox {
@@ -176,6 +180,7 @@ impl Inbox {
         self.folding_net = n(page.folding_net);
         self.folding_fee = n(page.folding_fee);
         self.waiting = n(page.waiting);
+        self.called.clone_from(&page.called);
         page.next.as_deref()
     }
 
@@ -393,13 +398,17 @@ impl Read {
 
     /// What inboxes folded against what came home, net and fee.
     fn folds(&self, findings: &mut Vec<Finding>) {
+        let called = self.inboxes.iter().filter_map(|(name, inbox)| {
+            let called = inbox.called.as_ref()?;
+            Some((called, name))
+        });
+        let called: BTreeMap<&String, &String> = called.collect();
+        let takes_fees = |name: &String| name == OLD_FEES || name.starts_with(FEES);
         let home = |accounts: &BTreeMap<String, Account>, fees: bool| {
             let mut sums = Sums::new();
-            for (_, account) in accounts
-                .iter()
-                .filter(|(name, _)| name.starts_with(FEES) == fees)
-            {
+            for (_, account) in accounts.iter().filter(|(name, _)| takes_fees(name) == fees) {
                 for (inbox, msat) in &account.inboxes {
+                    let inbox = called.get(inbox).copied().unwrap_or(inbox);
                     let sum = sums.entry(inbox.clone()).or_default();
                     *sum = sum.saturating_add(*msat);
                 }

@@ -52,8 +52,9 @@ export function withBook(file, use, { write = false } = {}) {
 const query = (db, sql, ...values) => db.prepare(sql).all(...values);
 const hasTable = (db, name) => query(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name).length > 0;
 
-/** An account's books at rest. */
+/** An account's books at rest, if it has any. */
 export function readAccount(file) {
+  if (!existsSync(file)) return undefined;
   return withBook(file, (db) => {
     if (!hasTable(db, 'head')) return undefined;
     const [head] = query(db, 'SELECT * FROM head');
@@ -70,12 +71,17 @@ export function readAccounts({ state }) {
   return names.map((name) => readAccount(join(dir, name))).filter(Boolean);
 }
 
-/** All that an object keeps, so that two looks can be compared: what is not there is nothing. */
+/** All that an object keeps, its alarm too, so that two looks can be compared: what is not there is nothing. */
 export function contents(file) {
   if (!existsSync(file)) return {};
   return withBook(file, (db) => {
     const tables = query(db, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
-    return Object.fromEntries(tables.map(({ name }) => [name, query(db, `SELECT * FROM "${name}"`)]));
+    const rows = (name) => {
+      const statement = db.prepare(`SELECT * FROM "${name}"`);
+      statement.setReadBigInts(true);
+      return statement.all();
+    };
+    return Object.fromEntries(tables.map(({ name }) => [name, rows(name)]));
   });
 }
 
@@ -88,7 +94,7 @@ export function breakObject(file) {
   for (const one of moved) renameSync(one, `${one}.away`);
   mkdirSync(file, { recursive: true });
   return function heal() {
-    for (const one of files(file)) if (!moved.includes(one)) rmSync(one, { recursive: true });
+    for (const one of files(file)) if (one !== file) rmSync(one);
     rmdirSync(file);
     for (const one of moved) renameSync(`${one}.away`, one);
   };

@@ -85,6 +85,7 @@ impl World {
                 folding_net: m(0),
                 folding_fee: m(0),
                 folded_net: m(285),
+                called: None,
             },
             after: accounts,
         }

@@ -148,6 +148,7 @@ impl Box_ {
             folding_net: m(net),
             folding_fee: m(fee),
             folded_net: m(self.folded_net),
+            called: None,
         }
     }
 }

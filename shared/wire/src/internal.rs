@@ -516,6 +516,8 @@ pub struct InboxAudit {
     pub folding_fee: Msat,
     /// Net that has gone home.
     pub folded_net: Msat,
+    /// What accounts call it, if that is another name than the one it was asked by.
+    pub called: Option<String>,
 }
 satchel_json::read!(InboxAudit {
     by_cut,
@@ -527,6 +529,7 @@ satchel_json::read!(InboxAudit {
     folding_net,
     folding_fee,
     folded_net,
+    called,
     ..
 });
 

@@ -175,6 +175,9 @@ pub fn sending_key(id: &str) -> Vec<u8> {
     hashed(IDS, id)
 }
 
+/// The operator's only account of the version before.
+pub const OLD_FEES: &str = "fees";
+
 /// The operator's account that collects the fees of a seller's sales: one of 64, so that none is hot.
 #[must_use]
 pub fn fees_of(payee: &str) -> String {

@@ -26,7 +26,7 @@ const AUDITED: u64 = 2_000;
 /// so that a retry sends the very same batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Held {
-    /// Its own name.
+    /// Its own name, by which it numbers its batches: of the version before, the object's id.
     name: String,
     payee: String,
     number: u64,
@@ -54,6 +54,20 @@ impl Held {
             return Ok(None);
         };
         decode(Taken::of(columns).text()?.as_bytes()).map(Some)
+    }
+
+    /// The operator's account. A batch that the version before sent there must not go to another.
+    fn fees(&self) -> String {
+        if self.is_old() {
+            book::OLD_FEES.to_owned()
+        } else {
+            fees_of(&self.payee)
+        }
+    }
+
+    /// Whether the version before made it.
+    fn is_old(&self) -> bool {
+        !self.name.contains('/')
     }
 
     fn save(&self, tables: &impl Tables) -> Result<()> {
@@ -181,7 +195,7 @@ impl Inbox {
         let Some(batch) = held.folding else {
             return Ok(());
         };
-        let fees = fees_of(&held.payee);
+        let fees = held.fees();
         for (account, msat) in [(&held.payee, batch.net), (&fees, batch.fee)] {
             if msat == Msat::ZERO && *account == fees {
                 continue;
@@ -291,5 +305,6 @@ fn audit(tables: &impl Tables, cut: u64, after: &str) -> Result<InboxAudit> {
         folding_net: folding.net,
         folding_fee: folding.fee,
         folded_net: folded.net,
+        called: held.filter(Held::is_old).map(|held| held.name),
     })
 }

@@ -109,7 +109,14 @@ pub static ACCOUNT: Schema = Schema {
         KEYS.create,
         "INSERT INTO keys SELECT CAST(key AS BLOB), x, expires, body FROM delegations",
         PAGES.create,
+        // Which batches came in was told by their rows; they name their inbox by its object's id.
+        "UPDATE transfers SET body = json_object('account', '',
+         'inbox', substr(json_extract(body, '$.id'), 1, instr(json_extract(body, '$.id'), '/') - 1),
+         'number', CAST(substr(json_extract(body, '$.id'), instr(json_extract(body, '$.id'), '/') + 1) AS INTEGER),
+         'msat', msat, 'count', json_extract(body, '$.count')) WHERE kind = 4",
         INBOXES.create,
+        "INSERT INTO inboxes SELECT CAST(json_extract(body, '$.inbox') AS BLOB),
+         max(json_extract(body, '$.number')), sum(msat) FROM transfers WHERE kind = 4 GROUP BY 1",
         // Their order.
         "CREATE TABLE numbered AS SELECT key, row_number() OVER (ORDER BY seq) - 1 AS n
          FROM transfers_1 WHERE kind <> 2",
@@ -138,7 +145,13 @@ pub static INBOX: Schema = Schema {
     first: "inbox",
     upgrades: &[&[
         HELD.create,
-        "INSERT INTO held SELECT x'00', body FROM inbox",
+        // What neither waits nor is on its way has come home.
+        "INSERT INTO held SELECT x'00', json_set(body, '$.folded', json_object(
+         'net', net - json_extract(body, '$.open.net') - coalesce(json_extract(body, '$.folding.net'), 0),
+         'fee', fee - json_extract(body, '$.open.fee') - coalesce(json_extract(body, '$.folding.fee'), 0),
+         'count', n - json_extract(body, '$.open.count') - coalesce(json_extract(body, '$.folding.count'), 0)))
+         FROM inbox, (SELECT coalesce(sum(gross - fee), 0) AS net, coalesce(sum(fee), 0) AS fee, count(*) AS n
+         FROM credits)",
         "DROP TABLE inbox",
     ]],
 };
