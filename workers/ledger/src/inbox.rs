@@ -36,6 +36,8 @@ struct Held {
     folded: Option<Waiting>,
     /// The work of the last credit.
     work: Option<String>,
+    /// When the first of `open` came, Unix milliseconds.
+    since: Option<u64>,
 }
 satchel_json::read!(Held {
     name,
@@ -45,6 +47,7 @@ satchel_json::read!(Held {
     folding,
     folded,
     work,
+    since,
     ..
 });
 
@@ -116,6 +119,7 @@ impl Inbox {
                 folding: None,
                 folded: None,
                 work: None,
+                since: None,
             });
             if delivery
                 .credits
@@ -126,7 +130,7 @@ impl Inbox {
             }
             let mut fresh = false;
             for credit in &delivery.credits {
-                fresh |= add(tables, &mut held, credit)?;
+                fresh |= add(tables, &mut held, credit, now_ms)?;
             }
             if fresh {
                 held.save(tables)?;
@@ -164,18 +168,24 @@ impl Inbox {
 
     /// Sends one batch home: freeze, send, strike off.
     async fn fold<H: Host>(&self, host: &H) -> Result<()> {
-        let frozen = host.transact(|tables: &H::Tables| {
+        let now_ms = host.now_ms();
+        let frozen = host.transact(move |tables: &H::Tables| {
             let Some(mut held) = Held::load(tables)? else {
                 return Ok(None);
             };
+            let mut hot = false;
             if held.folding.is_none() && held.open.count > 0 {
+                // What piled up while home was out of reach is no sign of many sales a second.
+                let gathered = now_ms.saturating_sub(held.since.unwrap_or(0));
+                let in_a_second = held.open.count.saturating_mul(1_000);
+                hot = in_a_second >= book::HOT.saturating_mul(gathered.max(GATHER_MS));
                 held.number = held.number.saturating_add(1);
                 held.folding = Some(std::mem::take(&mut held.open));
                 held.save(tables)?;
             }
-            Ok(Some(held))
+            Ok(Some((held, hot)))
         });
-        let Some(held) = frozen.await? else {
+        let Some((held, hot)) = frozen.await? else {
             return Ok(());
         };
         let Some(batch) = held.folding else {
@@ -213,9 +223,7 @@ impl Inbox {
             Ok(())
         })
         .await?;
-        if batch.count >= book::HOT
-            && let Some(work) = held.work
-        {
+        if hot && let Some(work) = held.work {
             let slot = held
                 .name
                 .rsplit('/')
@@ -232,10 +240,13 @@ impl Inbox {
 }
 
 /// Whether the credit is a new one.
-fn add(tables: &impl Tables, held: &mut Held, credit: &Credit) -> Result<bool> {
+fn add(tables: &impl Tables, held: &mut Held, credit: &Credit, now_ms: u64) -> Result<bool> {
     let key = book::order_key(&credit.order)?;
     if tables.get(&CREDITS, &key)?.is_some() {
         return Ok(false);
+    }
+    if held.open.count == 0 {
+        held.since = Some(now_ms);
     }
     held.open = held.open.with(credit)?;
     held.work = credit.work.as_ref().map(ToString::to_string);
