@@ -22,8 +22,8 @@ use crate::{
 /// Everything of every object.
 pub fn everything(sim: &Rc<Sim>) -> Verdict {
     let objects = sim.objects();
-    let (mut held, mut funded) = (0_u64, 0_u64);
-    let (mut sold, mut credited) = (0, 0);
+    let [mut held, mut funded, mut sold] = sim.retired.get();
+    let mut credited = 0;
     let mut home: BTreeMap<String, u64> = BTreeMap::new();
     let refunds = refunds(&objects);
     for object in &objects {
@@ -82,7 +82,7 @@ pub fn everything(sim: &Rc<Sim>) -> Verdict {
             Sort::Inbox => {
                 let inbox = Held::of(&data);
                 must!(!inbox.waits(), "{} still holds {inbox:?}", object.name);
-                credited += data.all(&CREDITS).len();
+                credited += data.all(&CREDITS).len() as u64;
             }
             Sort::Work => stock(sim, object)?,
             Sort::Directory => {}

@@ -167,6 +167,8 @@ pub struct Sim {
     doomed: RefCell<Vec<(usize, Crash)>>,
     found: RefCell<Option<String>>,
     check: fn(&Sim, &Object, &crate::checks::Writes) -> std::result::Result<(), String>,
+    /// What retired accounts hold, had come in, and bought.
+    pub retired: Cell<[u64; 3]>,
     pub limits: RefCell<BTreeMap<Rc<str>, (Option<u32>, Option<u32>)>>,
 }
 
@@ -191,6 +193,7 @@ impl Sim {
             doomed: RefCell::default(),
             found: RefCell::default(),
             check: crate::checks::after_commit,
+            retired: Cell::default(),
             limits: RefCell::default(),
         })
     }

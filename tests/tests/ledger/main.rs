@@ -15,6 +15,7 @@
 )]
 
 mod checks;
+mod costs;
 mod ending;
 mod engine;
 mod host;

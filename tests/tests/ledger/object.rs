@@ -54,6 +54,10 @@ pub struct Object {
     pub down_until: Cell<u64>,
     pub held: RefCell<VecDeque<(u64, Outgoing)>>,
     forgotten: RefCell<BTreeSet<Vec<u8>>>,
+    /// Rows read, in answering anything.
+    pub read: Cell<u64>,
+    /// Nobody looks at it any more.
+    pub retired: Cell<bool>,
     /// Requests it was asked, and in the current and busiest second.
     pub requests: Cell<u64>,
     pub second: Cell<(u64, u64)>,
@@ -84,6 +88,8 @@ impl Object {
             down_until: Cell::new(0),
             held: RefCell::default(),
             forgotten: RefCell::default(),
+            read: Cell::new(0),
+            retired: Cell::new(false),
             requests: Cell::new(0),
             second: Cell::new((0, 0)),
             busiest: Cell::new(0),
@@ -205,6 +211,20 @@ impl Object {
             self.set_alarm(Some(rung));
         }
         self.alarm_commit.set(self.durable.get());
+    }
+
+    pub fn reads(&self, rows: usize) {
+        self.read.set(self.read.get() + rows as u64);
+    }
+
+    /// Its rows are let go: a crowd would not fit into memory.
+    pub fn retire(&self) {
+        self.life.borrow_mut().take();
+        let written = self.data.borrow().written;
+        let mut data = Data::of(self.sort);
+        data.written = written;
+        *self.data.borrow_mut() = data;
+        self.retired.set(true);
     }
 
     pub fn forget(&self, ids: Vec<Vec<u8>>) {
