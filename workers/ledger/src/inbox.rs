@@ -59,6 +59,10 @@ impl Held {
         decode(Taken::of(columns).text()?.as_bytes()).map(Some)
     }
 
+    fn waits(&self) -> bool {
+        self.open.count > 0 || self.folding.is_some()
+    }
+
     fn save(&self, tables: &impl Tables) -> Result<()> {
         let body = serde_json::to_string(self).map_err(internal)?;
         tables.put(&HELD, ONE, vec![Value::Text(body)])
@@ -69,11 +73,19 @@ impl Held {
 #[derive(Debug, Default)]
 pub struct Inbox {
     failures: Cell<u32>,
+    /// Whether an alarm is set, as far as known, if anything waits (`Account::watch`).
+    watched: Cell<bool>,
 }
 
 impl Inbox {
     /// Answers another object or the ledger's entry.
     pub async fn serve<H: Host>(&self, host: &H, path: &[&str], body: &[u8]) -> Result<Vec<u8>> {
+        if !self.watched.replace(true)
+            && Held::load(host.tables())?.is_some_and(|held| held.waits())
+        {
+            let at = host.now_ms().saturating_add(GATHER_MS);
+            self.watched.set(wake(host, at).await.is_ok());
+        }
         match path {
             ["credits"] => self.take(host, decode(body)?).await,
             ["waiting"] => encode(&waiting(host.tables())?),
@@ -154,16 +166,13 @@ impl Inbox {
         let Some(held) = Held::load(host.tables())? else {
             return Ok(());
         };
-        if held.open.count == 0 && held.folding.is_none() {
+        if !held.waits() {
             return Ok(());
         }
         let wait = backoff(GATHER_MS, failures, if failed { host.dice() } else { 0 });
-        let at = host.now_ms().saturating_add(wait);
-        host.transact(move |tables: &H::Tables| {
-            tables.wake(at);
-            Ok(())
-        })
-        .await
+        let armed = wake(host, host.now_ms().saturating_add(wait)).await;
+        self.watched.set(armed.is_ok());
+        armed
     }
 
     /// Sends one batch home: freeze, send, strike off.
@@ -237,6 +246,14 @@ impl Inbox {
         }
         Ok(())
     }
+}
+
+async fn wake<H: Host>(host: &H, at: u64) -> Result<()> {
+    host.transact(move |tables: &H::Tables| {
+        tables.wake(at);
+        Ok(())
+    })
+    .await
 }
 
 /// Whether the credit is a new one.
