@@ -92,7 +92,7 @@ fn buying(
     for (n, person) in people.iter().enumerate() {
         let (entry, person) = (Rc::clone(&stage.entry), person.clone());
         stage.sim.spawn(n as u64, async move {
-            welcome(&entry, &person, each * PRICE).await
+            welcome(&entry, &person, each * PRICE).await;
         });
     }
     settle(&stage.sim).unwrap();
@@ -276,13 +276,13 @@ fn what_a_limited_edition_reads_is_told() {
 
 /// Accounts that are done leave memory.
 fn retire(stage: &Stage, people: &[Person]) {
-    let [mut held, mut funded, mut sold] = stage.sim.retired.get();
+    let [mut kept, mut funded, mut sold] = stage.sim.retired.get();
     for person in people {
         let account = stage.sim.object(Sort::Account, person.account.as_str());
         {
             let data = account.data();
             let head = data.get(&HEAD, ONE).unwrap();
-            held += int(head, 3) - int(head, 1);
+            kept += int(head, 3) - int(head, 1);
             for row in data.all(&TRANSFERS).values() {
                 let row = TransferRow::of((**row).clone()).unwrap();
                 match row.kind {
@@ -294,7 +294,7 @@ fn retire(stage: &Stage, people: &[Person]) {
         }
         account.retire();
     }
-    stage.sim.retired.set([held, funded, sold]);
+    stage.sim.retired.set([kept, funded, sold]);
 }
 
 #[test]

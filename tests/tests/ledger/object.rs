@@ -10,7 +10,8 @@ use std::{
 use satchel_edge::{Columns, Table};
 
 use crate::{
-    engine::Outgoing,
+    checks::Writes,
+    events::Outgoing,
     host::Life,
     tables::{Data, Sort, Undo},
 };
@@ -56,8 +57,6 @@ pub struct Object {
     forgotten: RefCell<BTreeSet<Vec<u8>>>,
     /// Rows read, in answering anything.
     pub read: Cell<u64>,
-    /// Nobody looks at it any more.
-    pub retired: Cell<bool>,
     /// Requests it was asked, and in the current and busiest second.
     pub requests: Cell<u64>,
     pub second: Cell<(u64, u64)>,
@@ -89,7 +88,6 @@ impl Object {
             held: RefCell::default(),
             forgotten: RefCell::default(),
             read: Cell::new(0),
-            retired: Cell::new(false),
             requests: Cell::new(0),
             second: Cell::new((0, 0)),
             busiest: Cell::new(0),
@@ -152,10 +150,7 @@ impl Object {
     }
 
     /// Closes the open transaction; `torn` splits off those writes as one of their own.
-    pub fn close(
-        &self,
-        torn: Option<fn(&Table) -> bool>,
-    ) -> Vec<(usize, Vec<u8>, Option<Rc<Columns>>)> {
+    pub fn close(&self, torn: Option<fn(&Table) -> bool>) -> Writes {
         let writes = std::mem::take(&mut *self.open.borrow_mut());
         let seen = writes
             .iter()
@@ -224,7 +219,6 @@ impl Object {
         let mut data = Data::of(self.sort);
         data.written = written;
         *self.data.borrow_mut() = data;
-        self.retired.set(true);
     }
 
     pub fn forget(&self, ids: Vec<Vec<u8>>) {

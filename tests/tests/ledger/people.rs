@@ -46,8 +46,6 @@ pub struct Town {
     pub sim: Rc<Sim>,
     entries: Vec<Rc<Entry>>,
     pub people: Vec<Person>,
-    /// Those who sell are the first.
-    pub sellers: usize,
     pub wares: RefCell<Vec<Ware>>,
     pub notes: RefCell<Vec<Note>>,
     funded: RefCell<Vec<(usize, String, u64)>>,
@@ -96,7 +94,6 @@ impl Town {
             entries,
             epochs: RefCell::new(vec![0; people.len()]),
             people,
-            sellers,
             wares: RefCell::new(wares),
             notes: RefCell::default(),
             funded: RefCell::default(),
@@ -347,7 +344,7 @@ impl Town {
             return;
         }
         let at = bought[sim.below(bought.len() as u64) as usize];
-        let (seller, token, amount) = {
+        let (token, amount) = {
             let mut notes = self.notes.borrow_mut();
             let note = &mut notes[at];
             let transfer = note.acknowledged.as_ref().unwrap();
@@ -356,7 +353,7 @@ impl Town {
             if !note.tokens.is_empty() && sim.chance(4_000) {
                 let (_, token, amount) =
                     note.tokens[sim.below(note.tokens.len() as u64) as usize].clone();
-                (seller, token, amount)
+                (token, amount)
             } else {
                 note.refunds += 1;
                 let amount = if sim.chance(4_000) {
@@ -366,11 +363,10 @@ impl Town {
                 };
                 let token = sign_refund(sim, &seller, &transfer.handle, note.refunds, amount);
                 note.tokens.push((note.refunds, token.clone(), amount));
-                (seller, token, amount)
+                (token, amount)
             }
         };
-        let _ = seller;
-        for _ in 0..1 + sim.below(5) {
+        for _ in 0..=sim.below(5) {
             match self.entry().refund(&token).await {
                 Ok(out) => {
                     if out.msat != msat(amount) {
@@ -407,7 +403,7 @@ impl Town {
             sale: None,
             reason: Some("because".into()),
         };
-        for _ in 0..1 + sim.below(4) {
+        for _ in 0..=sim.below(4) {
             let sent = self
                 .entry()
                 .tell::<Done>(Sort::Account, &sending.from, "/send", &sending);
@@ -595,6 +591,9 @@ impl Town {
 
     /// Copies that nobody owns can still be had.
     async fn sell_out(&self, ware: &Ware) {
+        // A request for a copy may have come late, for an order that was given up: its account is not
+        // asked about it before it is that old.
+        self.sim.pause(1_000 * (book::STALE_RESERVE_S + 1)).await;
         let (limit, mut refused) = (ware.terms.limit.unwrap_or(0), 0);
         for n in 0..limit + 12 {
             let fan = Person::of(&format!("fan {n} of {}", ware.work));

@@ -13,9 +13,10 @@ use std::{
 use crate::{
     checks::Verdict,
     ending,
-    engine::{Counts, Faults, Plant, Sim},
+    engine::Sim,
     people::Town,
     shop::{Entry, config},
+    trouble::{Counts, Faults, Plant},
 };
 
 pub fn soak() -> bool {
@@ -48,6 +49,10 @@ pub fn seeds(
         let wrong = run(seed, true).wrong;
         return wrong.map(|what| (seed, what));
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long it took, for the summary only"
+    )]
     let began = Instant::now();
     let (next, stop) = (AtomicU64::new(1), AtomicBool::new(false));
     let sums = Mutex::new((0_u64, 0_u64, Counts::default(), None::<(u64, String)>));
@@ -68,6 +73,9 @@ pub fn seeds(
                     });
                     let mut sums = sums.lock().unwrap();
                     sums.0 += 1;
+                    if sums.0.is_multiple_of(1_000) && sums.0 < count {
+                        say(&format!("{name}: {} seeds so far", sums.0));
+                    }
                     sums.1 += life.operations;
                     add(&mut sums.2, life.counts);
                     if let Some(what) = life.wrong {

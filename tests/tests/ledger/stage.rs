@@ -17,12 +17,13 @@ use satchel_wire::{
 use crate::{
     checks::{Held, Verdict, blob, int, must},
     ending,
-    engine::{Faults, Plant, Sim},
+    engine::Sim,
     runs::{self, Life, heal, settle},
     shop::{
         Entry, Person, Ware, config, delegation, msat, new_order, sign_order, sign_refund, terms,
     },
     tables::Sort,
+    trouble::{Faults, Plant},
 };
 
 /// A simulator and an entry to it.

@@ -14,8 +14,10 @@ use satchel_ledger_worker::{
 use satchel_wire::{ErrorCode, Result};
 
 use crate::{
-    engine::{Crash, Plant, Sim},
+    engine::Sim,
     object::Object,
+    tables::Data,
+    trouble::{Crash, Plant},
 };
 
 type Job = Box<dyn Fn(Turn) -> bool>;
@@ -174,7 +176,7 @@ impl Store {
             sim.violate(format!("{} wrote outside of a transaction", object.name));
         }
         if let Some(columns) = &columns
-            && let Some(why) = object.data().refused(table, columns)
+            && let Some(why) = Data::refused(table, columns)
         {
             sim.violate(format!("{}: the database refuses {why}", object.name));
             self.0.failed.set(true);
