@@ -50,6 +50,8 @@ pub struct Sim {
     found: RefCell<Option<String>>,
     /// What retired accounts hold, had come in, and bought.
     pub retired: Cell<[u64; 3]>,
+    /// How often clients were told what.
+    pub told: RefCell<BTreeMap<&'static str, u64>>,
     /// Copies of works: all, and free ones.
     pub limits: RefCell<BTreeMap<Rc<str>, Copies>>,
 }
@@ -75,6 +77,7 @@ impl Sim {
             doomed: RefCell::default(),
             found: RefCell::default(),
             retired: Cell::default(),
+            told: RefCell::default(),
             limits: RefCell::default(),
         })
     }
@@ -106,6 +109,11 @@ impl Sim {
             let at = self.now() - EPOCH_MS;
             eprintln!("{:>9}.{:03} {}", at / 1_000, at % 1_000, what());
         }
+    }
+
+    /// A client was told something.
+    pub fn told(&self, what: &'static str) {
+        *self.told.borrow_mut().entry(what).or_insert(0) += 1;
     }
 
     /// Notes what must never be; the first counts.

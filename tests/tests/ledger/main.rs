@@ -20,6 +20,7 @@ mod ending;
 mod engine;
 mod events;
 mod host;
+mod last;
 mod long;
 mod object;
 mod people;

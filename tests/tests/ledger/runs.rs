@@ -1,6 +1,7 @@
 //! Runs of seeds, on all cores, and what they add up to.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     rc::Rc,
     sync::{
@@ -28,6 +29,7 @@ pub fn soak() -> bool {
 pub struct Life {
     pub counts: Counts,
     pub operations: u64,
+    pub told: BTreeMap<&'static str, u64>,
     pub wrong: Option<String>,
 }
 
@@ -55,6 +57,7 @@ pub fn seeds(
     )]
     let began = Instant::now();
     let (next, stop) = (AtomicU64::new(1), AtomicBool::new(false));
+    let told = Mutex::new(BTreeMap::<&str, u64>::new());
     let sums = Mutex::new((0_u64, 0_u64, Counts::default(), None::<(u64, String)>));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -71,6 +74,9 @@ pub fn seeds(
                         wrong: Some("it panicked".into()),
                         ..Life::default()
                     });
+                    for (what, n) in &life.told {
+                        *told.lock().unwrap().entry(what).or_insert(0) += n;
+                    }
                     let mut sums = sums.lock().unwrap();
                     sums.0 += 1;
                     if sums.0.is_multiple_of(1_000) && sums.0 < count {
@@ -104,6 +110,12 @@ pub fn seeds(
         counts.duplicates,
         counts.events as f64 / took,
     ));
+    let told = told.into_inner().unwrap();
+    if !told.is_empty() {
+        let told = told.iter().map(|(what, n)| format!("{what} {n}"));
+        let told = told.collect::<Vec<_>>().join(", ");
+        say(&format!("  clients were told: {told}"));
+    }
     wrong
 }
 
@@ -155,6 +167,7 @@ pub fn life(seed: u64, operations: u64, plant: Plant, trace: bool) -> Life {
     Life {
         counts: sim.counts.get(),
         operations,
+        told: sim.told.take(),
         wrong,
     }
 }

@@ -388,6 +388,7 @@ fn rush(seed: u64, trace: bool) -> Life {
         counts: sim.counts.get(),
         operations: PEOPLE as u64,
         wrong: Some(what),
+        ..Life::default()
     };
     if let Err(what) = settle(sim) {
         return wrong(what);
@@ -440,6 +441,7 @@ fn rush(seed: u64, trace: bool) -> Life {
         counts: sim.counts.get(),
         operations: PEOPLE as u64,
         wrong: verdict.err(),
+        ..Life::default()
     };
     stage.end();
     life
