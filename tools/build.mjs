@@ -56,6 +56,7 @@ const toolVersions = async () => [
   packageVersion('binaryen'),
   packageVersion('esbuild'),
   WASM_OPT,
+  fingerprint(['tools/wasm-opt.mjs']),
 ];
 
 function fingerprintOf(name, shared, versions) {
@@ -93,19 +94,13 @@ const WASM_OPT = [
   ...WASM_FEATURES.map((feature) => `--enable-${feature}`),
   '-Os', '--skip-pass=local-cse', '-ocimfs 0', '-aimfs 0', '-fimfs 0', '--strip-debug', '--low-memory-unused',
 ].join(' ');
-// Function names are a tenth of a worker's size, and nobody reads them there.
-const WASM_OPT_DROPPED = '--debuginfo|-O';
 
 function wasmOpt() {
   const wrapper = inRoot('target', 'satchel-tools', 'wasm-opt');
   const real = inRoot('node_modules', 'binaryen', 'bin', 'wasm-opt');
   mkdirSync(dirname(wrapper), { recursive: true });
   const script = `#!/bin/sh
-for word in "$@"; do
-  shift
-  case "$word" in ${WASM_OPT_DROPPED}) ;; *) set -- "$@" "$word" ;; esac
-done
-exec "${process.execPath}" "${real}" ${WASM_OPT} "$@"
+exec "${process.execPath}" "${inRoot('tools', 'wasm-opt.mjs')}" "${real}" "${WASM_OPT}" "$@"
 `;
   // Another build may be running it just now.
   if (existsSync(wrapper) && readFileSync(wrapper, 'utf8') === script) return wrapper;

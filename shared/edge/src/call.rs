@@ -155,7 +155,12 @@ impl Call {
         if allowed.is_empty() {
             ErrorCode::NotFound.into()
         } else {
-            ApiError::from(ErrorCode::MethodNotAllowed).with("allow", allowed.join(", "))
+            let mut list = String::new();
+            for method in allowed {
+                list.push_str(if list.is_empty() { "" } else { ", " });
+                list.push_str(method);
+            }
+            ApiError::from(ErrorCode::MethodNotAllowed).with("allow", list)
         }
     }
 

@@ -6,6 +6,8 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use worker::worker_sys::web_sys::Request;
 
 #[wasm_bindgen(inline_js = r#"
+export const told = (error) => String(error);
+
 export async function ask(target, method, url, body) {
   const headers = body && { "content-type": "application/json" };
   const answer = await target.fetch(url, { method, headers, body });
@@ -35,6 +37,9 @@ export async function readBody(request, most) {
 }
 "#)]
 extern "C" {
+    /// What an exception says.
+    pub(crate) fn told(error: &JsValue) -> String;
+
     /// Sends a request, with a JSON body or without one, and reads the whole answer.
     pub(crate) fn ask(
         target: &Target,

@@ -123,7 +123,7 @@ impl Remote {
             .flatten()
             .unwrap_or_default();
         let total = total_of(&range, first, last)
-            .ok_or_else(|| unavailable(&format!("content-range {range:?}")))?;
+            .ok_or_else(|| unavailable(&format!("content-range {range}")))?;
         let bytes = response
             .bytes()
             .await

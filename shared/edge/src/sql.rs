@@ -168,7 +168,7 @@ fn bound(values: Vec<Value>) -> Result<Array> {
 }
 
 fn failed(error: &JsValue) -> satchel_wire::ApiError {
-    internal(format!("{error:?}"))
+    internal(crate::js::told(error))
 }
 
 impl Sql {

@@ -219,7 +219,7 @@ impl Store {
     fn in_transaction(&self, job: impl Fn() -> Result<()>) -> Result<()> {
         let mut run = || if job().is_ok() { 0.0 } else { -1.0 };
         in_storage(self.0.state.storage().as_raw(), &mut run)
-            .map_err(|error| internal(format!("{error:?}")))
+            .map_err(|error| internal(crate::js::told(&error)))
     }
 
     /// A row.
@@ -342,7 +342,7 @@ impl Store {
         }));
         if self.0.armed.get() == Armed::Unknown {
             let at = alarm(self.0.state.storage().as_raw()).await;
-            let at = at.map_err(|error| internal(format!("{error:?}")))?;
+            let at = at.map_err(|error| internal(crate::js::told(&error)))?;
             if self.0.armed.get() == Armed::Unknown {
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -396,7 +396,7 @@ impl Store {
                 true
             }
             Err(error) => {
-                log("error", "transaction", &format!("{error:?}"));
+                log("error", "transaction", &crate::js::told(&error));
                 for job in jobs {
                     job(Turn::Undone);
                 }

@@ -20,9 +20,11 @@ mod engine;
 mod host;
 mod object;
 mod people;
+mod planted;
 mod rng;
 mod runs;
 mod shop;
+mod stage;
 mod store;
 mod tables;
 

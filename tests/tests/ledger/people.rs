@@ -3,11 +3,15 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
 use satchel_domain::id::OrderId;
-use satchel_ledger_worker::book;
+use satchel_ledger_worker::{
+    book,
+    rows::{Kind, TRANSFERS, TransferRow},
+};
 use satchel_wire::{
     ApiError, ErrorCode,
     api::{Done, OrderStatus},
@@ -16,7 +20,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    checks::is_posted,
+    checks::{Verdict, entry_of, is_posted, must},
     ending::order_row,
     engine::Sim,
     shop::{
@@ -49,7 +53,8 @@ pub struct Town {
     funded: RefCell<Vec<(usize, String, u64)>>,
     /// Epoch, and whether a sign-out is under way.
     epochs: RefCell<Vec<u64>>,
-    grants: Cell<u32>,
+    /// Capped grants: key, when, and for which epochs.
+    grants: RefCell<BTreeMap<(String, u64), BTreeSet<u64>>>,
     pub done: Cell<bool>,
 }
 
@@ -95,7 +100,7 @@ impl Town {
             wares: RefCell::new(wares),
             notes: RefCell::default(),
             funded: RefCell::default(),
-            grants: Cell::new(0),
+            grants: RefCell::default(),
             done: Cell::new(false),
         })
     }
@@ -127,7 +132,12 @@ impl Town {
         for _ in 0..20 {
             let epoch = self.epochs.borrow()[who];
             let grant = delegation(&self.sim, &self.people[who], key, epoch, cap);
-            self.grants.set(self.grants.get() + 1);
+            let made = (self.people[who].jkt(key), grant.iat);
+            self.grants
+                .borrow_mut()
+                .entry(made)
+                .or_default()
+                .insert(epoch);
             match self.entry().delegate(&grant).await {
                 Ok(()) => return,
                 Err(error) => {
@@ -546,8 +556,41 @@ impl Town {
         }
         let wares = self.wares.borrow().clone();
         for ware in wares.iter().filter(|ware| ware.terms.limit.is_some()) {
+            // A takedown may have arrived after its end.
+            let back = self
+                .entry()
+                .set_state(&ware.work, StateChange::Reinstate)
+                .await;
+            back.unwrap();
+            for entry in &self.entries {
+                entry.forget(&ware.work);
+            }
             self.sell_out(ware).await;
         }
+    }
+
+    /// No capped key has spent more than it was granted.
+    pub fn caps_hold(&self) -> Verdict {
+        let mut spent: BTreeMap<(String, u64), u64> = BTreeMap::new();
+        let objects = self.sim.objects();
+        for object in objects.iter().filter(|object| object.sort == Sort::Account) {
+            for row in object.data().all(&TRANSFERS).values() {
+                let row = TransferRow::of((**row).clone()).unwrap();
+                if row.kind == Kind::Purchase
+                    && is_posted(row.state)
+                    && let Some(grant) = entry_of(&row).capped
+                {
+                    *spent.entry((grant.key, grant.issued)).or_insert(0) += row.msat.get();
+                }
+            }
+        }
+        let grants = self.grants.borrow();
+        for (grant, sum) in spent {
+            // Two grants of one second look the same.
+            let made = grants.get(&grant).map_or(0, BTreeSet::len) as u64;
+            must!(sum <= made * CAP, "{grant:?} spent {sum}");
+        }
+        Ok(())
     }
 
     /// Copies that nobody owns can still be had.

@@ -183,6 +183,7 @@ fn live(sim: &Rc<Sim>, operations: u64) -> Verdict {
     sim.spawn(0, Rc::clone(&town).last());
     settle(sim)?;
     ending::everything(sim)?;
+    town.caps_hold()?;
     for cut in [middle, u64::MAX >> 12] {
         let entry = Entry::of(sim);
         let kept: Rc<std::cell::RefCell<Option<Verdict>>> = Rc::default();

@@ -204,6 +204,10 @@ impl Entry {
         Ok(satchel_json::from_slice(&answer).unwrap())
     }
 
+    pub fn forget(&self, work: &WorkId) {
+        self.snapshots.borrow_mut().remove(work);
+    }
+
     async fn snapshot(&self, work: &WorkId) -> Result<Option<WorkSnapshot>> {
         match self.ask(Sort::Work, work.as_str(), "/", b"").await {
             Ok(answer) => Ok(Some(satchel_json::from_slice(&answer).unwrap())),
@@ -237,7 +241,7 @@ impl Entry {
             .as_ref()
             .is_some_and(|w| w.record.version < claims.version)
         {
-            self.snapshots.borrow_mut().remove(&claims.work);
+            self.forget(&claims.work);
             work = self.snapshot_for_order(&claims.work).await?;
         }
         let ordered = work.map(|work| OrderedWork {
@@ -276,7 +280,7 @@ impl Entry {
     pub async fn set_state(&self, work: &WorkId, change: StateChange) -> Result<()> {
         let body = serde_json::to_vec(&change).unwrap();
         let done = self.ask(Sort::Work, work.as_str(), "/state", &body).await;
-        self.snapshots.borrow_mut().remove(work);
+        self.forget(work);
         done.map(|_| ())
     }
 
@@ -348,7 +352,7 @@ impl Entry {
         self.ask(Sort::Work, work, "/intake", &keys).await?;
         let publish = ware.publish();
         let done = self.tell(Sort::Work, work, "/publish", &publish).await;
-        self.snapshots.borrow_mut().remove(&ware.work);
+        self.forget(&ware.work);
         done
     }
 }

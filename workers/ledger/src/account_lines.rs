@@ -146,8 +146,7 @@ fn read_page(tables: &impl Tables, head: &Head, page: u64) -> Result<Vec<(u64, L
             );
             continue;
         }
-        let row = TransferRow::load(tables, key)?;
-        let row = row.ok_or_else(|| satchel_edge::internal("a line has no transfer"))?;
+        let row = TransferRow::must(tables, key)?;
         read.push((number, Line::Transfer(key.to_vec(), row)));
     }
     Ok(read)

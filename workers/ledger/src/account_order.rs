@@ -20,7 +20,7 @@ use satchel_wire::{
 use crate::{
     account::{Account, delegation, signer_key, spend, spent, strike},
     account_lines,
-    book::{self, Entry, ID_BYTES, OutCredit, Void},
+    book::{self, Entry, Grant, ID_BYTES, OutCredit, Void},
     host::{Host, Place, Tables, decode, encode},
     rows::{Head, Kind, State, TRANSFERS, TransferRow},
 };
@@ -57,8 +57,7 @@ impl Account {
     /// Brings a reserved order to its end, as far as its work answers.
     pub(crate) async fn drive<H: Host>(&self, host: &H, id: &OrderId) -> Result<Vec<u8>> {
         let key = book::order_key(id)?;
-        let row = TransferRow::load(host.tables(), &key)?;
-        let row = row.ok_or_else(|| internal("a reservation is gone"))?;
+        let row = TransferRow::must(host.tables(), &key)?;
         if row.state != State::Pending {
             return answer(&row, true);
         }
@@ -171,13 +170,17 @@ impl Asked {
                 "too many sales under way",
             ));
         }
-        let capped = delegation.is_some_and(|d| d.max_total.is_some());
+        let capped = delegation.filter(|d| d.max_total.is_some());
+        let capped = capped.map(|d| Grant {
+            key: self.signer.clone(),
+            issued: d.issued,
+        });
         let entry = self.entry(agreement, fee, capped)?;
         head.balances = balances;
         head.todo
             .extend_from_slice(key.get(1..).unwrap_or_default());
         let msat = entry.transfer.agreement.msat;
-        if capped {
+        if entry.capped.is_some() {
             spend(&mut head, &self.signer, |sum| sum.plus(msat))?;
         }
         let mut row = TransferRow {
@@ -241,7 +244,12 @@ impl Asked {
         })
     }
 
-    fn entry(&self, agreement: ledger::Agreement, fee: Msat, capped: bool) -> Result<Entry> {
+    fn entry(
+        &self,
+        agreement: ledger::Agreement,
+        fee: Msat,
+        capped: Option<Grant>,
+    ) -> Result<Entry> {
         let work = self.work.as_ref().ok_or(ErrorCode::UnknownWork)?;
         let quote = self.quote.as_ref().ok_or(ErrorCode::QuoteInvalid)?;
         let payee = work.offer.payee.clone();
@@ -272,7 +280,7 @@ impl Asked {
             transfer,
             credit: Some(OutCredit { inbox, credit }),
             counted: counted.then_some(true),
-            capped: capped.then(|| self.signer.clone()),
+            capped,
             void: None,
         })
     }
@@ -370,8 +378,7 @@ fn answer(row: &TransferRow, replayed: bool) -> Result<Vec<u8>> {
 
 /// Posts a reserved order, unless it has come to its end otherwise.
 fn post_reserved(tables: &impl Tables, key: &[u8], now_ms: u64) -> Result<TransferRow> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a reservation is gone"))?;
+    let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(row);
     }
@@ -401,8 +408,7 @@ pub(crate) fn void(
     why: Void,
     now_ms: u64,
 ) -> Result<TransferRow> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a reservation is gone"))?;
+    let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(row);
     }
@@ -410,8 +416,13 @@ pub(crate) fn void(
     head.balances = head.balances.void(row.msat)?;
     let mut entry: Entry = decode(row.body.as_bytes())?;
     entry.void = Some(why);
-    if let Some(signer) = entry.capped.take() {
-        spend(&mut head, &signer, |sum| sum.minus(row.msat))?;
+    if let Some(grant) = entry.capped.take() {
+        let now = delegation(tables, &grant.key)?;
+        // A newer grant never counted it.
+        if now.is_some_and(|now| now.issued == grant.issued) {
+            let given_back = |sum: Msat| Ok(sum.minus(row.msat).unwrap_or(Msat::ZERO));
+            spend(&mut head, &grant.key, given_back)?;
+        }
     }
     if why == Void::Late {
         // The work may hold a copy for it.

@@ -153,10 +153,7 @@ impl Account {
     /// Brings a sending as far as the others answer; gives whether it was posted only now.
     pub(crate) async fn drive_sending<H: Host>(&self, host: &H, id: &str) -> Result<bool> {
         let key = sending_key(id);
-        let load = || {
-            let row = TransferRow::load(host.tables(), &key)?;
-            row.ok_or_else(|| internal("a sending is gone"))
-        };
+        let load = || TransferRow::must(host.tables(), &key);
         let mut row = load()?;
         let fresh = row.state == State::Pending;
         if fresh {
@@ -205,8 +202,7 @@ impl Account {
         let got: Received = host.ask(Place::Account(&fees), "/give-back", &back).await?;
         let (key, now) = (key.to_vec(), host.now_s());
         host.transact(move |tables| {
-            let row = TransferRow::load(tables, &key)?;
-            let mut row = row.ok_or_else(|| internal("a sending is gone"))?;
+            let mut row = TransferRow::must(tables, &key)?;
             let mut sent: Sent = decode(row.body.as_bytes())?;
             if sent.fee_back.is_some() {
                 return Ok(());
@@ -278,8 +274,7 @@ const FIRST_WAKE_MS: u64 = 2_000;
 
 /// The receiver has taken it; `before` is what had been refunded of the sale until then.
 fn post(tables: &impl Tables, key: &[u8], before: Msat, now_ms: u64) -> Result<()> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a sending is gone"))?;
+    let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(());
     }
@@ -314,8 +309,7 @@ fn share(fee: Msat, part: Msat, whole: Msat) -> Result<Msat> {
 
 /// The receiver has refused it for good.
 fn give_up(tables: &impl Tables, key: &[u8], left: Msat) -> Result<()> {
-    let row = TransferRow::load(tables, key)?;
-    let mut row = row.ok_or_else(|| internal("a sending is gone"))?;
+    let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(());
     }
@@ -331,8 +325,7 @@ fn give_up(tables: &impl Tables, key: &[u8], left: Msat) -> Result<()> {
 }
 
 fn refunded(tables: &impl Tables, id: &str, replayed: bool) -> Result<Vec<u8>> {
-    let row = TransferRow::load(tables, &sending_key(id))?;
-    let row = row.ok_or_else(|| internal("a sending is gone"))?;
+    let row = TransferRow::must(tables, &sending_key(id))?;
     let sent: Sent = decode(row.body.as_bytes())?;
     let status = match row.state {
         State::Void => return Err(exceeds(sent.left.unwrap_or(Msat::ZERO))),

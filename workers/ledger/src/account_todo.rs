@@ -79,8 +79,7 @@ impl Account {
     /// What is to be done for one id; credits are put together by inbox.
     async fn step<H: Host>(&self, host: &H, id: &[u8], parcels: &mut Vec<Parcel>) -> Result<()> {
         let key = book::id_key(id);
-        let row = TransferRow::load(host.tables(), &key)?;
-        let row = row.ok_or_else(|| satchel_edge::internal("an outbox id has no row"))?;
+        let row = TransferRow::must(host.tables(), &key)?;
         if row.kind != Kind::Purchase {
             let Sent { sending, .. } = decode(row.body.as_bytes())?;
             self.drive_sending(host, &sending.id).await?;

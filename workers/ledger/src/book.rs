@@ -44,9 +44,9 @@ pub struct Entry {
     /// Whether the work counts its copies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted: Option<bool>,
-    /// The key that signed, if its total is capped: what is given up is not spent.
+    /// By which grant, if its total is capped: what is given up is not spent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub capped: Option<String>,
+    pub capped: Option<Grant>,
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub void: Option<Void>,
@@ -59,6 +59,16 @@ satchel_json::read!(Entry {
     void,
     ..
 });
+
+/// A delegation with a total, as what was ordered under it names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// Thumbprint of the key.
+    pub key: String,
+    /// When it was made: a newer one for the same key begins at nothing.
+    pub issued: u64,
+}
+satchel_json::read!(Grant { key, issued, .. });
 
 /// Why an order was given up. Stored, so that a retry is told the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -318,31 +328,27 @@ pub fn csv(lines: &[TransferOut]) -> String {
         "line,time,kind,credit_msat,debit_msat,balance_msat,count,order,work,title\r\n",
     );
     for line in lines {
-        let numbers = [line.credit_msat, line.debit_msat, line.balance_msat];
         let title = line.title.as_deref().unwrap_or_default();
         // A spreadsheet would take these for formulas.
         let formula = title.starts_with(['=', '+', '-', '@', '\t', '\r']);
         let fields = [
-            line.line.to_string(),
-            line.time.to_string(),
-            line.kind.clone(),
-            numbers.map(|msat| msat.get().to_string()).join(","),
-            line.count.to_string(),
-            line.order
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            line.work
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-            format!(
-                "\"{}{}\"",
-                if formula { "'" } else { "" },
-                title.replace('"', "\"\"")
-            ),
+            Some(line.line.to_string()),
+            Some(line.time.to_string()),
+            Some(line.kind.clone()),
+            Some(line.credit_msat.get().to_string()),
+            Some(line.debit_msat.get().to_string()),
+            Some(line.balance_msat.get().to_string()),
+            Some(line.count.to_string()),
+            line.order.as_ref().map(|order| order.as_str().to_owned()),
+            line.work.as_ref().map(|work| work.as_str().to_owned()),
         ];
-        csv.push_str(&fields.join(","));
+        for field in fields {
+            csv.push_str(&field.unwrap_or_default());
+            csv.push(',');
+        }
+        csv.push_str(if formula { "\"'" } else { "\"" });
+        csv.push_str(&title.replace('"', "\"\""));
+        csv.push('"');
         csv.push_str("\r\n");
     }
     csv

@@ -15,8 +15,8 @@ use satchel_edge::{
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{
-        AccountOut, CommandIn, DelegationIn, Done, OrderIn, RateOut, RefundIn, SignOutIn,
-        TestMoneyIn, TransfersOut,
+        AccountOut, CommandIn, DelegationIn, OrderIn, RateOut, RefundIn, SignOutIn, TestMoneyIn,
+        TransfersOut,
     },
     delegation,
     internal::{
@@ -31,6 +31,7 @@ use satchel_wire::{
 use crate::{
     account::Seen,
     book::{self, Waiting},
+    host::encode,
 };
 
 /// Snapshots of published works are kept this long for orders; whoever releases keys reads afresh.
@@ -108,7 +109,42 @@ pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
     let settings = Settings::of(env);
     let body: CommandIn = call.json().await?;
     let key = settings.public_key("OPERATOR_KEY")?;
-    match operator::verify(&Platform, &body.command, &settings.issuer()?, &key, now_s()).await? {
+    let (issuer, now) = (settings.issuer()?, now_s());
+    let command = operator::verify(&Platform, &body.command, &issuer, &key, now).await?;
+    let Told {
+        binding,
+        name,
+        path,
+        body,
+    } = told(command, env)?;
+    let answer = object(env, binding, &name)?
+        .pass_bytes(200, &path, &body)
+        .await;
+    // Whatever came of it: an answer that is lost may still have changed something.
+    SNAPSHOTS.with(|cache| cache.forget(&name));
+    RATE.with_borrow_mut(|cached| *cached = None);
+    answer
+}
+
+/// What an object is told on the operator's word.
+struct Told {
+    binding: &'static str,
+    name: String,
+    path: String,
+    body: Vec<u8>,
+}
+
+fn told(command: Operator, env: &Env) -> Result<Told> {
+    let to = |binding, name: &str, path: String, body| {
+        let name = book::audited_name(name)?.to_owned();
+        Ok(Told {
+            binding,
+            name,
+            path,
+            body,
+        })
+    };
+    match command {
         Operator::SetRate(SetRate {
             usd_micros_per_btc,
             time,
@@ -128,45 +164,39 @@ pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
                 source,
                 max_age_s,
             };
-            let record = RateRecord { rate: Some(rate) };
-            object(env, "ISSUER_OBJECT", "issuer")?
-                .post::<_, Done>("/rate", &record)
-                .await?;
-            RATE.with_borrow_mut(|cached| *cached = None);
+            let record = encode(&RateRecord { rate: Some(rate) })?;
+            to("ISSUER_OBJECT", "issuer", "/rate".to_owned(), record)
         }
-        Operator::TakeDown(on) => set_state(env, &on.work, StateChange::TakeDown).await?,
-        Operator::Reinstate(on) => set_state(env, &on.work, StateChange::Reinstate).await?,
+        Operator::TakeDown(on) => {
+            let change = encode(&StateChange::TakeDown)?;
+            to("WORK", on.work.as_str(), "/state".to_owned(), change)
+        }
+        Operator::Reinstate(on) => {
+            let change = encode(&StateChange::Reinstate)?;
+            to("WORK", on.work.as_str(), "/state".to_owned(), change)
+        }
         Operator::Correct(correct) => {
             let sending = book::correction(correct)?;
-            let from = account_object(env, &sending.from)?;
-            return from.pass_post(200, "/send", &sending).await;
+            to(
+                "ACCOUNT",
+                &sending.from,
+                "/send".to_owned(),
+                encode(&sending)?,
+            )
         }
         Operator::AuditDirectory(asked) => {
-            let after = book::audited_name(&asked.after)?;
-            let shard = object(env, "DIRECTORY", &asked.shard.to_string())?;
-            return shard.pass(&format!("/list/{after}")).await;
+            let path = format!("/list/{}", book::audited_name(&asked.after)?);
+            to("DIRECTORY", &asked.shard.to_string(), path, Vec::new())
         }
         Operator::AuditAccount(asked) => {
-            let account = account_object(env, book::audited_name(&asked.account)?)?;
-            return account
-                .pass(&format!("/audit/{}/{}", asked.cut, asked.after))
-                .await;
+            let path = format!("/audit/{}/{}", asked.cut, asked.after);
+            to("ACCOUNT", &asked.account, path, Vec::new())
         }
         Operator::AuditInbox(asked) => {
-            let inbox = object(env, "INBOX", book::audited_name(&asked.inbox)?)?;
-            let after = book::audited_name(&asked.after)?;
-            return inbox.pass(&format!("/audit/{}/{after}", asked.cut)).await;
+            let path = format!("/audit/{}/{}", asked.cut, book::audited_name(&asked.after)?);
+            to("INBOX", &asked.inbox, path, Vec::new())
         }
     }
-    json(&Done { done: true })
-}
-
-async fn set_state(env: &Env, work: &WorkId, change: StateChange) -> Result<()> {
-    work_object(env, work)?
-        .post::<_, Done>("/state", &change)
-        .await?;
-    SNAPSHOTS.with(|cache| cache.forget(work.as_str()));
-    Ok(())
 }
 
 async fn current_rate(env: &Env) -> Result<Rate> {

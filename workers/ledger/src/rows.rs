@@ -12,7 +12,7 @@ pub const ONE: &[u8] = &[0];
 /// A table's statements, from its column list written once.
 macro_rules! table {
     ($name:literal, ($($column:literal: $kind:literal),*), $constraint:literal) => {
-        table!(@all $name, ($($column: $kind),*), $constraint, 0, "0")
+        table!(@all $name, ($($column: $kind),*), $constraint, 0, "")
     };
     ($name:literal, ($($column:literal: $kind:literal),*), $constraint:literal, state $at:literal $state:literal) => {
         table!(@all $name, ($($column: $kind),*), $constraint, $at, $state)
@@ -35,13 +35,15 @@ macro_rules! table {
             ),
             delete: concat!("DELETE FROM ", $name, " WHERE key = ?"),
             state: $at,
-            tally: concat!("SELECT ", $state, ", count(*) FROM ", $name, " GROUP BY 1"),
-            open: concat!(
+            tally: table!(@if $state, concat!("SELECT ", $state, ", count(*) FROM ", $name, " GROUP BY 1")),
+            open: table!(@if $state, concat!(
                 "SELECT key, ", $first, $(", ", $column,)* " FROM ", $name, " WHERE ", $state, " % 4 = 1 LIMIT ?"
-            ),
+            )),
         }
     };
     (@mark $column:literal) => { ", ?" };
+    (@if "", $statement:expr) => { "" };
+    (@if $state:literal, $statement:expr) => { $statement };
 }
 
 /// An account's sums and what it has to remember at each purchase.
@@ -429,6 +431,11 @@ impl TransferRow {
     /// By key.
     pub fn load(tables: &impl Tables, key: &[u8]) -> Result<Option<Self>> {
         tables.get(&TRANSFERS, key)?.map(Self::of).transpose()
+    }
+
+    /// By key, of a transfer that there must be.
+    pub fn must(tables: &impl Tables, key: &[u8]) -> Result<Self> {
+        Self::load(tables, key)?.ok_or_else(|| internal("a transfer is gone"))
     }
 
     /// Writes it.

@@ -34,7 +34,7 @@ pub(crate) fn ledger_id(settings: Settings<'_>) -> Result<LedgerId> {
     match settings.var("LEDGER_ID")?.as_str() {
         "live" => Ok(LedgerId::Live),
         "test" => Ok(LedgerId::Test),
-        other => Err(internal(format!("LEDGER_ID is {other:?}"))),
+        _ => Err(internal("LEDGER_ID is neither live nor test")),
     }
 }
 
