@@ -7,7 +7,7 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     proof::{self, Expected, Proven},
 };
-use worker::{Request, Response};
+use worker::{Request, Response, worker_sys::web_sys};
 
 use crate::{clock, js, platform::Platform, respond};
 
@@ -20,7 +20,7 @@ const MAX_OWN_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// A request.
 #[derive(Debug)]
 pub struct Call {
-    request: Request,
+    request: web_sys::Request,
     method: String,
     path: String,
 }
@@ -32,7 +32,15 @@ where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response>>,
 {
-    let call = Call::of(request);
+    served(Call::from(request.inner()), handler).await
+}
+
+/// [`serve`] of a request that was taken apart.
+pub(crate) async fn served<F, Fut>(call: Call, handler: F) -> worker::Result<Response>
+where
+    F: FnOnce(Call) -> Fut,
+    Fut: Future<Output = Result<Response>>,
+{
     let mut response = if call.method == "OPTIONS" {
         respond::preflight()
     } else {
@@ -53,11 +61,11 @@ where
     F: FnOnce(Call) -> Fut,
     Fut: Future<Output = Result<Response>>,
 {
-    answered(Box::pin(handler(Call::of(request)))).await
+    answered(Box::pin(handler(Call::from(request.inner())))).await
 }
 
 /// Neither generic nor inlined: one state machine for all objects.
-async fn answered(
+pub(crate) async fn answered(
     answer: Pin<Box<dyn Future<Output = Result<Response>> + '_>>,
 ) -> worker::Result<Response> {
     Ok(answer
@@ -85,30 +93,27 @@ fn malformed(error: &json::Error) -> ApiError {
     ApiError::new(ErrorCode::Malformed, error.to_string())
 }
 
-impl Call {
-    fn of(request: Request) -> Self {
-        // `worker::Method` turns unknown methods into GET; the runtime's own string does not.
-        let method = request.inner().method();
-        let path = request.path();
+/// The path of a URL as the runtime writes it: after scheme and host, which an object's need not have.
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = rest.find('/').and_then(|at| rest.get(at..));
+    let end = |c| c == '?' || c == '#';
+    path.and_then(|path| path.split(end).next()).unwrap_or("/")
+}
+
+impl From<&web_sys::Request> for Call {
+    fn from(request: &web_sys::Request) -> Self {
         Self {
-            request,
-            method,
-            path,
+            // `worker::Method` turns unknown methods into GET; the runtime's own string does not.
+            method: request.method(),
+            path: path_of(&request.url()).to_owned(),
+            // Another name for it, not a copy.
+            request: Clone::clone(request),
         }
     }
+}
 
-    /// The request as it came.
-    #[must_use]
-    pub fn into_request(self) -> Request {
-        self.request
-    }
-
-    /// The request as it came.
-    #[must_use]
-    pub fn request(&self) -> &Request {
-        &self.request
-    }
-
+impl Call {
     /// Upper case, as sent.
     #[must_use]
     pub fn method(&self) -> &str {
@@ -134,7 +139,7 @@ impl Call {
     /// The value of a query parameter, as sent; `None` where there is none.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
-        let url = self.request.inner().url();
+        let url = self.request.url();
         let (_, query) = url.split_once('?')?;
         let query = query.split('#').next().unwrap_or_default();
         query.split('&').find_map(|pair| {
@@ -197,7 +202,7 @@ impl Call {
     }
 
     async fn body_up_to(&self, most: usize) -> Result<Vec<u8>> {
-        let body = js::read_body(self.request.inner(), most).await;
+        let body = js::read_body(&self.request, most).await;
         let body = body.map_err(|_| cut_short())?;
         if body.is_undefined() {
             return Err(ApiError::from(ErrorCode::BodyTooLarge).with("limit", most as u64));
@@ -230,5 +235,23 @@ impl Call {
             now_s: clock::now_s(),
         };
         proof::verify(&Platform, &proof, &expected).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_ends_where_query_or_fragment_begin() {
+        for (url, path) in [
+            ("https://h/v1/works/x?a=/b#c", "/v1/works/x"),
+            ("https://h:8/%3F#/b", "/%3F"),
+            ("https://h//", "//"),
+            ("https://h/", "/"),
+            ("https://h", "/"),
+        ] {
+            assert_eq!(path_of(url), path);
+        }
     }
 }

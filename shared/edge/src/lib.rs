@@ -6,6 +6,7 @@
 mod cache;
 mod call;
 mod clock;
+mod glue;
 mod js;
 mod platform;
 mod remote;
@@ -18,6 +19,7 @@ mod store;
 pub use cache::TtlCache;
 pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
+pub use glue::{alarmed, fetched, object_fetched};
 pub use platform::Platform;
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{

@@ -417,6 +417,15 @@ pub struct Sending {
     pub sale: Option<Sale>,
     /// Why, of a correction.
     pub reason: Option<String>,
+    /// The operator's part that is asked back; `None` where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_due: Option<Msat>,
+    /// What has come of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_back: Option<Msat>,
+    /// What would have been possible, of one that the receiver refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Msat>,
 }
 satchel_json::read!(Sending {
     id,
@@ -426,8 +435,21 @@ satchel_json::read!(Sending {
     time,
     sale,
     reason,
+    fee_due,
+    fee_back,
+    left,
     ..
 });
+
+/// A page of a journal as CSV.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CsvPage {
+    /// The lines.
+    pub csv: String,
+    /// Where to go on.
+    pub next: Option<u64>,
+}
+satchel_json::read!(CsvPage { csv, next, .. });
 
 /// What came of it at the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

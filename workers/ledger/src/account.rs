@@ -18,7 +18,7 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{DelegationOut, Done, SignOutOut, TestMoneyOut},
     delegation::Delegation,
-    internal::{Announce, Fold, Fund},
+    internal::{Announce, CsvPage, Fold, Fund},
     signout::SignOut,
 };
 use serde::Serialize;
@@ -75,15 +75,22 @@ impl Account {
                 allowed(tables, key, host.now_s(), |d| d.read)?;
                 encode(&account_lines::purchases(tables, number(before)?)?)
             }
-            ["transfers", key, side @ ("after" | "before"), line] => {
+            ["transfers", key, side @ ("after" | "before" | "csv"), line] => {
                 allowed(tables, key, host.now_s(), |d| d.read)?;
                 let line = number(line)?;
-                let from = if *side == "after" {
-                    From::After(line)
-                } else {
-                    From::Before(line)
+                let from = match *side {
+                    "before" => From::Before(line),
+                    _ => From::After(line),
                 };
-                encode(&account_lines::history(tables, from)?)
+                let page = account_lines::history(tables, from)?;
+                if *side == "csv" {
+                    let csv = book::csv(&page.transfers);
+                    return encode(&CsvPage {
+                        csv,
+                        next: page.next,
+                    });
+                }
+                encode(&page)
             }
             ["audit", cut, after] => {
                 encode(&account_lines::audit(tables, number(cut)?, number(after)?)?)

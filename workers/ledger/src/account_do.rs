@@ -1,6 +1,15 @@
 //! `Account` on the runtime (account.rs).
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    Env, State,
+    js_sys::Promise,
+    worker_sys::{DurableObjectState, web_sys::Request},
+};
+
+use satchel_edge::alarmed;
 
 use crate::{
     account,
@@ -9,30 +18,43 @@ use crate::{
 };
 
 /// The object.
-#[durable_object(alarm)]
-pub struct Account {
+#[wasm_bindgen]
+pub struct Account(Rc<Here>);
+
+struct Here {
     world: World,
     account: account::Account,
 }
 
-impl DurableObject for Account {
-    fn new(state: State, env: Env) -> Self {
-        Self {
-            world: World::of(state, env, &ACCOUNT),
+#[wasm_bindgen]
+impl Account {
+    /// Of its state.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Rc::new(Here {
+            world: World::of(State::from(state), env, &ACCOUNT),
             account: account::Account::default(),
-        }
+        }))
     }
 
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+    /// Answers a request.
+    #[must_use]
+    pub fn fetch(&self, request: &Request) -> Promise {
+        let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            self.account.serve(&self.world, &path, &body).await
+            here.account.serve(&here.world, &path, &body).await
         })
-        .await
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
-        self.world.store.awoke();
-        ended(self.account.alarm(&self.world).await)
+    /// Does what is due.
+    #[must_use]
+    pub fn alarm(&self) -> Promise {
+        let here = Rc::clone(&self.0);
+        alarmed(async move {
+            here.world.store.awoke();
+            ended(here.account.alarm(&here.world).await)
+        })
     }
 }

@@ -21,37 +21,6 @@ use crate::{
     rows::{Head, Kind, State, TransferRow},
 };
 
-/// The body of what was sent: the sending, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Sent {
-    #[serde(flatten)]
-    pub(crate) sending: Sending,
-    /// The operator's part that is asked back; `None` where nothing is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fee_due: Option<Msat>,
-    /// What has come of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fee_back: Option<Msat>,
-    /// Why it was given up: an error's code and how much would have been possible.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<Msat>,
-}
-
-impl satchel_json::FromJson for Sent {
-    fn from_json(value: satchel_json::Value<'_>) -> std::result::Result<Self, satchel_json::Error> {
-        let mut members = satchel_json::Object::of(value)?;
-        let (fee_due, fee_back) = (members.member("fee_due")?, members.member("fee_back")?);
-        let left = members.member("left")?;
-        let sending = Sending::from_json(members.into_value())?;
-        Ok(Self {
-            sending,
-            fee_due,
-            fee_back,
-            left,
-        })
-    }
-}
-
 fn text(value: &impl Serialize) -> Result<String> {
     satchel_json::to_string(value).map_err(internal)
 }
@@ -104,6 +73,9 @@ impl Account {
                 time: now,
                 sale: Some(sale.clone()),
                 reason: None,
+                fee_due: None,
+                fee_back: None,
+                left: None,
             };
             reserve(tables, head, Kind::Refund, sending, now_ms)
         })
@@ -122,10 +94,11 @@ impl Account {
                 ..sending.clone()
             };
             if let Some(known) = TransferRow::load(tables, &key)? {
-                let sent: Sent = decode(known.body.as_bytes())?;
+                let sent: Sending = decode(known.body.as_bytes())?;
                 let same = Sending {
                     time: sending.time,
-                    ..sent.sending
+                    left: None,
+                    ..sent
                 } == sending;
                 return if same {
                     Ok(())
@@ -157,7 +130,7 @@ impl Account {
         let mut row = load()?;
         let fresh = row.state == State::Pending;
         if fresh {
-            let Sent { sending, .. } = decode(row.body.as_bytes())?;
+            let sending: Sending = decode(row.body.as_bytes())?;
             let place = Place::Account(&sending.to);
             let answered = host.ask::<_, Received>(place, "/receive", &sending).await;
             let (key, now_ms) = (key.clone(), host.now_ms());
@@ -187,23 +160,23 @@ impl Account {
 
     /// Gets the operator's part of a refunded sale back.
     async fn fee_back<H: Host>(&self, host: &H, key: &[u8], row: &TransferRow) -> Result<()> {
-        let sent: Sent = decode(row.body.as_bytes())?;
+        let sent: Sending = decode(row.body.as_bytes())?;
         let (Some(due), None) = (sent.fee_due, sent.fee_back) else {
             return Ok(());
         };
-        let fees = fees_of(&sent.sending.from);
+        let fees = fees_of(&sent.from);
         let back = Sending {
-            id: fee_id(&sent.sending.id),
+            id: fee_id(&sent.id),
             from: fees.clone(),
-            to: sent.sending.from.clone(),
+            to: sent.from.clone(),
             msat: due,
-            ..sent.sending.clone()
+            ..sent.clone()
         };
         let got: Received = host.ask(Place::Account(&fees), "/give-back", &back).await?;
         let (key, now) = (key.to_vec(), host.now_s());
         host.transact(move |tables| {
             let mut row = TransferRow::must(tables, &key)?;
-            let mut sent: Sent = decode(row.body.as_bytes())?;
+            let mut sent: Sending = decode(row.body.as_bytes())?;
             if sent.fee_back.is_some() {
                 return Ok(());
             }
@@ -259,12 +232,7 @@ fn reserve(
         time: sending.time,
         balance: Msat::ZERO,
         refunded: Msat::ZERO,
-        body: text(&Sent {
-            sending,
-            fee_due: None,
-            fee_back: None,
-            left: None,
-        })?,
+        body: text(&sending)?,
     }
     .save(tables, &key)
 }
@@ -279,12 +247,12 @@ fn post(tables: &impl Tables, key: &[u8], before: Msat, now_ms: u64) -> Result<(
         return Ok(());
     }
     let mut head = Head::load(tables)?;
-    let mut sent: Sent = decode(row.body.as_bytes())?;
+    let mut sent: Sending = decode(row.body.as_bytes())?;
     head.balances = head.balances.post(row.msat)?;
     row.state = State::Posted;
     row.time = now_ms.checked_div(1_000).unwrap_or(0);
     row.balance = head.balances.posted()?;
-    if let Some(sale) = &sent.sending.sale {
+    if let Some(sale) = &sent.sale {
         // In proportion to all that was refunded, so that rounding never adds up.
         let share = |refunded: Msat| share(sale.fee, refunded, sale.gross);
         let due = share(before.plus(row.msat)?)?.minus(share(before)?)?;
@@ -314,7 +282,7 @@ fn give_up(tables: &impl Tables, key: &[u8], left: Msat) -> Result<()> {
         return Ok(());
     }
     let mut head = Head::load(tables)?;
-    let mut sent: Sent = decode(row.body.as_bytes())?;
+    let mut sent: Sending = decode(row.body.as_bytes())?;
     head.balances = head.balances.void(row.msat)?;
     strike(&mut head, key.get(1..).unwrap_or_default());
     sent.left = Some(left);
@@ -326,7 +294,7 @@ fn give_up(tables: &impl Tables, key: &[u8], left: Msat) -> Result<()> {
 
 fn refunded(tables: &impl Tables, id: &str, replayed: bool) -> Result<Vec<u8>> {
     let row = TransferRow::must(tables, &sending_key(id))?;
-    let sent: Sent = decode(row.body.as_bytes())?;
+    let sent: Sending = decode(row.body.as_bytes())?;
     let status = match row.state {
         State::Void => return Err(exceeds(sent.left.unwrap_or(Msat::ZERO))),
         State::Pending => OrderStatus::Pending,

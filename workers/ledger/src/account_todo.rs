@@ -3,13 +3,13 @@
 use satchel_wire::{
     ErrorCode, Result,
     api::Done,
-    internal::{Credit, Delivery, OrderOf},
+    internal::{Credit, Delivery, OrderOf, Sending},
 };
 
 use crate::{
     account::{Account, strike},
     account_order::void,
-    account_send::{Sent, entry},
+    account_send::entry,
     book::{self, ID_BYTES, OutCredit, Void},
     host::{Host, Place, backoff, decode},
     rows::{Head, Kind, State, TransferRow},
@@ -81,7 +81,7 @@ impl Account {
         let key = book::id_key(id);
         let row = TransferRow::must(host.tables(), &key)?;
         if row.kind != Kind::Purchase {
-            let Sent { sending, .. } = decode(row.body.as_bytes())?;
+            let sending: Sending = decode(row.body.as_bytes())?;
             self.drive_sending(host, &sending.id).await?;
             let still = Head::load(host.tables())?.todo;
             let waits = still.chunks_exact(ID_BYTES).any(|one| one == id);

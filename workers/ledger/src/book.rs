@@ -318,6 +318,9 @@ pub fn correction(correct: Correct) -> Result<Sending> {
         time: 0,
         sale: None,
         reason: Some(reason),
+        fee_due: None,
+        fee_back: None,
+        left: None,
     })
 }
 

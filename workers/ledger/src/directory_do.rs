@@ -1,6 +1,13 @@
 //! `Directory` on the runtime (directory.rs).
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    Env, State,
+    js_sys::Promise,
+    worker_sys::{DurableObjectState, web_sys::Request},
+};
 
 use crate::{
     directory,
@@ -9,23 +16,31 @@ use crate::{
 };
 
 /// The object.
-#[durable_object(fetch)]
-pub struct Directory {
+#[wasm_bindgen]
+pub struct Directory(Rc<Here>);
+
+struct Here {
     world: World,
 }
 
-impl DurableObject for Directory {
-    fn new(state: State, env: Env) -> Self {
-        Self {
-            world: World::of(state, env, &DIRECTORY),
-        }
+#[wasm_bindgen]
+impl Directory {
+    /// Of its state.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Rc::new(Here {
+            world: World::of(State::from(state), env, &DIRECTORY),
+        }))
     }
 
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+    /// Answers a request.
+    #[must_use]
+    pub fn fetch(&self, request: &Request) -> Promise {
+        let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            directory::serve(&self.world, &path, &body).await
+            directory::serve(&here.world, &path, &body).await
         })
-        .await
     }
 }

@@ -1,6 +1,15 @@
 //! `Inbox` on the runtime (inbox.rs).
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    Env, State,
+    js_sys::Promise,
+    worker_sys::{DurableObjectState, web_sys::Request},
+};
+
+use satchel_edge::alarmed;
 
 use crate::{
     inbox,
@@ -9,30 +18,43 @@ use crate::{
 };
 
 /// The object.
-#[durable_object(alarm)]
-pub struct Inbox {
+#[wasm_bindgen]
+pub struct Inbox(Rc<Here>);
+
+struct Here {
     world: World,
     inbox: inbox::Inbox,
 }
 
-impl DurableObject for Inbox {
-    fn new(state: State, env: Env) -> Self {
-        Self {
-            world: World::of(state, env, &INBOX),
+#[wasm_bindgen]
+impl Inbox {
+    /// Of its state.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Rc::new(Here {
+            world: World::of(State::from(state), env, &INBOX),
             inbox: inbox::Inbox::default(),
-        }
+        }))
     }
 
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+    /// Answers a request.
+    #[must_use]
+    pub fn fetch(&self, request: &Request) -> Promise {
+        let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            self.inbox.serve(&self.world, &path, &body).await
+            here.inbox.serve(&here.world, &path, &body).await
         })
-        .await
     }
 
-    async fn alarm(&self) -> worker::Result<Response> {
-        self.world.store.awoke();
-        ended(self.inbox.alarm(&self.world).await)
+    /// Does what is due.
+    #[must_use]
+    pub fn alarm(&self) -> Promise {
+        let here = Rc::clone(&self.0);
+        alarmed(async move {
+            here.world.store.awoke();
+            ended(here.inbox.alarm(&here.world).await)
+        })
     }
 }

@@ -1,8 +1,16 @@
 //! `Issuer`: what the operator sets for the whole deployment. Read through caches, never per purchase.
 
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    Env, State,
+    js_sys::Promise,
+    worker_sys::{DurableObjectState, web_sys::Request},
+};
+
 use satchel_edge::{Value, internal};
 use satchel_wire::{ErrorCode, api::Done, internal::RateRecord};
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::{
     host::{Host as _, decode, encode},
@@ -11,22 +19,31 @@ use crate::{
 };
 
 /// The object.
-#[durable_object(fetch)]
-pub struct Issuer {
+#[wasm_bindgen]
+pub struct Issuer(Rc<Here>);
+
+struct Here {
     world: World,
 }
 
-impl DurableObject for Issuer {
-    fn new(state: State, env: Env) -> Self {
-        Self {
-            world: World::of(state, env, &ISSUER),
-        }
+#[wasm_bindgen]
+impl Issuer {
+    /// Of its state.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Rc::new(Here {
+            world: World::of(State::from(state), env, &ISSUER),
+        }))
     }
 
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+    /// Answers a request.
+    #[must_use]
+    pub fn fetch(&self, request: &Request) -> Promise {
+        let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
             match path.first().map(String::as_str) {
-                Some("rate") if body.is_empty() => match self.world.tables().get(&SET, ONE)? {
+                Some("rate") if body.is_empty() => match here.world.tables().get(&SET, ONE)? {
                     None => encode(&RateRecord { rate: None }),
                     Some(row) => Ok(Taken::of(row).text()?.into_bytes()),
                 },
@@ -37,12 +54,11 @@ impl DurableObject for Issuer {
                     let set = move |tables: &satchel_edge::Store| {
                         tables.put(&SET, ONE, vec![Value::Text(text.clone())])
                     };
-                    self.world.transact(set).await?;
+                    here.world.transact(set).await?;
                     encode(&Done { done: true })
                 }
                 _ => Err(ErrorCode::NotFound.into()),
             }
         })
-        .await
     }
 }

@@ -30,12 +30,15 @@ pub mod work;
 mod work_do;
 mod world_do;
 
-use satchel_edge::serve;
-use worker::{Context, Env, Request, Response, event};
+use satchel_edge::fetched;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+use worker::{Env, js_sys::Promise, worker_sys::web_sys::Request};
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Response> {
-    serve(request, |call| async move {
+/// Answers a request of the outside or of another worker.
+#[wasm_bindgen]
+#[must_use]
+pub fn fetch(request: &Request, env: Env, _context: JsValue) -> Promise {
+    fetched(request, |call| async move {
         let segments: Vec<String> = call.segments().into_iter().map(ToOwned::to_owned).collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let method = call.method().to_owned();
@@ -75,5 +78,4 @@ async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Respons
             (_, path) => Err(call.refuse(routes::methods(path))),
         }
     })
-    .await
 }

@@ -1,6 +1,6 @@
 //! The ledger's entry: reads requests, asks its objects, answers.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use satchel_domain::{
     id::{AccountId, OrderId, WorkId},
@@ -16,12 +16,11 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{
         AccountOut, CommandIn, DelegationIn, OrderIn, RateOut, RefundIn, SignOutIn, TestMoneyIn,
-        TransfersOut,
     },
     delegation,
     internal::{
-        AccountOrder, Entitlement, Fund, OrderFound, OrderedWork, RateRecord, RefundOrder, Sale,
-        StateChange, WorkSnapshot,
+        AccountOrder, CsvPage, Entitlement, Fund, OrderFound, OrderedWork, RateRecord, RefundOrder,
+        Sale, StateChange, WorkSnapshot,
     },
     jose,
     operator::{self, Operator, SetRate},
@@ -40,7 +39,7 @@ const RATE_LIFE_MS: u64 = 5_000;
 const CACHED_WORKS: usize = 1_000;
 
 thread_local! {
-    static SNAPSHOTS: TtlCache<WorkSnapshot> = TtlCache::new(SNAPSHOT_LIFE_MS, CACHED_WORKS);
+    static SNAPSHOTS: TtlCache<Rc<WorkSnapshot>> = TtlCache::new(SNAPSHOT_LIFE_MS, CACHED_WORKS);
     static RATE: RefCell<Option<(u64, Option<Rate>)>> = const { RefCell::new(None) };
 }
 
@@ -299,8 +298,8 @@ pub(crate) async fn transfers(
     let issuer = Settings::of(env).issuer()?;
     let proven = call.proof(&issuer, None).await?;
     let (side, line) = match (cursor(call, "after")?, cursor(call, "before")?) {
-        (Some(after), None) => ("after", after),
-        (None, None) if csv => ("after", 0),
+        (None, None) if csv => ("csv", 0),
+        (Some(after), None) => (if csv { "csv" } else { "after" }, after),
         (None, Some(before)) if !csv => ("before", before),
         (None, None) => ("before", u64::MAX >> 11),
         _ => {
@@ -315,19 +314,14 @@ pub(crate) async fn transfers(
     if !csv {
         return object.pass(&path).await;
     }
-    let page: TransfersOut = object.get(&path).await?;
+    let page: CsvPage = object.get(&path).await?;
     let next = page.next.map(|next| {
         let path = format!("/v1/accounts/{account}/transfers.csv?after={next}");
         format!("<{issuer}{path}>; rel=\"next\"")
     });
     let mut headers = vec![("cache-control", "no-store")];
     headers.extend(next.as_deref().map(|link| ("link", link)));
-    Ok(text(
-        200,
-        "text/csv; charset=utf-8",
-        &headers,
-        &book::csv(&page.transfers),
-    ))
+    Ok(text(200, "text/csv; charset=utf-8", &headers, &page.csv))
 }
 
 /// `POST /v1/accounts/{account}/sign-out`.
@@ -411,16 +405,21 @@ async fn snapshot(env: &Env, work: &WorkId) -> Result<Option<WorkSnapshot>> {
     }
 }
 
-async fn snapshot_for_order(env: &Env, work: &WorkId) -> Result<Option<WorkSnapshot>> {
-    if let Some(known) = SNAPSHOTS.with(|cache| cache.get(work.as_str(), now_ms())) {
+/// From the cache if it knows `version`.
+async fn snapshot_for_order(
+    env: &Env,
+    work: &WorkId,
+    version: u32,
+) -> Result<Option<Rc<WorkSnapshot>>> {
+    let known = SNAPSHOTS.with(|cache| cache.get(work.as_str(), now_ms()));
+    if let Some(known) = known.filter(|known| known.record.version >= version) {
         return Ok(Some(known));
     }
-    let fresh = snapshot(env, work).await?;
-    if let Some(fresh) = fresh
-        .as_ref()
-        .filter(|s| s.record.state == WorkState::Published)
+    let fresh = snapshot(env, work).await?.map(Rc::new);
+    if let Some(fresh) = &fresh
+        && fresh.record.state == WorkState::Published
     {
-        SNAPSHOTS.with(|cache| cache.put(work.as_str(), fresh.clone(), now_ms()));
+        SNAPSHOTS.with(|cache| cache.put(work.as_str(), Rc::clone(fresh), now_ms()));
     }
     Ok(fresh)
 }
@@ -429,15 +428,7 @@ async fn snapshot_for_order(env: &Env, work: &WorkId) -> Result<Option<WorkSnaps
 pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
     let body: OrderIn = call.json().await?;
     let claims = order::read(&body.order)?.claims;
-    let mut work = snapshot_for_order(env, &claims.work).await?;
-    if work
-        .as_ref()
-        .is_some_and(|w| w.record.version < claims.version)
-    {
-        // A version newer than our copy: look again.
-        SNAPSHOTS.with(|cache| cache.forget(claims.work.as_str()));
-        work = snapshot_for_order(env, &claims.work).await?;
-    }
+    let work = snapshot_for_order(env, &claims.work, claims.version).await?;
     let ordered = work.map(|work| OrderedWork {
         offer: work.offer(),
         manifest_digest: work

@@ -2,7 +2,12 @@
 
 use std::rc::Rc;
 
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    Env, State,
+    js_sys::Promise,
+    worker_sys::{DurableObjectState, web_sys::Request},
+};
 
 use crate::{
     rows::WORK,
@@ -11,25 +16,33 @@ use crate::{
 };
 
 /// The object.
-#[durable_object(fetch)]
-pub struct Work {
+#[wasm_bindgen]
+pub struct Work(Rc<Here>);
+
+struct Here {
     world: World,
     work: Rc<work::Work>,
 }
 
-impl DurableObject for Work {
-    fn new(state: State, env: Env) -> Self {
-        Self {
-            world: World::of(state, env, &WORK),
+#[wasm_bindgen]
+impl Work {
+    /// Of its state.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        Self(Rc::new(Here {
+            world: World::of(State::from(state), env, &WORK),
             work: Rc::default(),
-        }
+        }))
     }
 
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+    /// Answers a request.
+    #[must_use]
+    pub fn fetch(&self, request: &Request) -> Promise {
+        let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            work::Work::serve(&self.work, &self.world, &path, &body).await
+            work::Work::serve(&here.work, &here.world, &path, &body).await
         })
-        .await
     }
 }

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 
 use satchel_domain::ledger::LedgerId;
 use satchel_edge::{
-    Call, Platform, Schema, Settings, Store, internal, json_bytes, log, now_ms, object, random,
-    serve_object,
+    Call, Platform, Schema, Settings, Store, internal, json_bytes, log, now_ms, object,
+    object_fetched, random,
 };
 use satchel_wire::Result;
-use worker::{Env, Request, Response, State};
+use worker::{Env, Response, State, js_sys::Promise, worker_sys::web_sys};
 
 use crate::host::{Config, Host, Job, Place, Waiting};
 
@@ -39,19 +39,18 @@ pub(crate) fn ledger_id(settings: Settings<'_>) -> Result<LedgerId> {
 }
 
 /// Answers a request with what `serve` gives for its path and body.
-pub(crate) async fn answer<F, Fut>(request: Request, serve: F) -> worker::Result<Response>
+pub(crate) fn answer<F, Fut>(request: &web_sys::Request, serve: F) -> Promise
 where
-    F: FnOnce(Vec<String>, Vec<u8>) -> Fut,
-    Fut: Future<Output = Result<Vec<u8>>>,
+    F: FnOnce(Vec<String>, Vec<u8>) -> Fut + 'static,
+    Fut: Future<Output = Result<Vec<u8>>> + 'static,
 {
-    serve_object(request, |mut call: Call| async move {
+    object_fetched(request, |mut call: Call| async move {
         let path: Vec<String> = call.segments().into_iter().map(Into::into).collect();
         let body = call.body_from_ourselves().await?;
         serve(path, body)
             .await
             .map(|answer| json_bytes(200, answer))
     })
-    .await
 }
 
 /// Ends an alarm. Only if its own re-arming failed does it throw, which makes the runtime try again.
