@@ -6,7 +6,7 @@ import { afterFee, newDeviceKey } from '../sdk/js/src/index.js';
 import { freePort } from '../tools/proc.mjs';
 import { startBucket } from '../tools/r2-memory.mjs';
 import { startWorkerd } from '../tools/workerd.mjs';
-import { balanceOf, buy, claimsOf, fund, look, makeOrder, newWallet, publish, purchasesOf } from './lib/actors.mjs';
+import { balanceOf, buy, claimsOf, fund, look, makeOrder, newWallet, operate, publish, purchasesOf, unix } from './lib/actors.mjs';
 import { STATE, breakObject, feesOf, fileOf, inboxOf, readAccount } from './lib/books.mjs';
 import { buildCli, said } from './lib/cli.mjs';
 import { OLD_FEES, makeOld, oldInboxOf } from './lib/old.mjs';
@@ -37,6 +37,9 @@ const programs = await buildCli(place.dir);
 await start();
 const { client } = stack;
 const ops = (...words) => programs.ops('--issuer', client.issuer, '--key', stack.operatorKeyFile, '--json', ...words);
+// As the fixed one of a test ledger, so that a dollar's millionth is a millisatoshi.
+const rate = { usd_micros_per_btc: 100_000_000_000, time: unix(), source: 'an exchange', max_age_s: 86_400 };
+await operate(stack, { cmd: 'set_rate', ...rate });
 const [seller, reader, late] = [await newWallet(client), await newWallet(client), await newWallet(client)];
 const works = [];
 for (const use of ['download', 'download', 'download', 'stream']) works.push(await publish(seller, { usd_micros: PRICE, use, windows: 2 }));
@@ -77,8 +80,10 @@ test('a delivery that the version before left reaches the seller, and its last b
   assert.equal(fees, 4 * (PRICE - NET));
 });
 
-test('balances, purchases and journal are what they were', { timeout: START_MS }, async () => {
-  assert.equal(await balanceOf(reader), known.balance);
+test('balances, purchases, journal and rate are what they were', { timeout: START_MS }, async () => {
+  const { balance_msat: balance, rate: shown } = await look(reader);
+  assert.equal(balance, known.balance);
+  assert.deepEqual([shown.source, shown.time, shown.usd_micros_per_btc], [rate.source, rate.time, rate.usd_micros_per_btc]);
   assert.deepEqual(await purchasesOf(reader), known.purchases);
   const lines = await client.statement(reader.account, reader.device);
   assert.deepEqual(lines, known.lines);

@@ -59,9 +59,9 @@ function workerText(dir, worker) {
 const identifier = (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
 
 /** One of our workers as such a description, with the values it would have in development. */
-function ourWorker(name, held, development, { vars, before = {} }) {
+function ourWorker(name, held, development, { vars, before = {}, builds = {} }) {
   const config = readConfig(name);
-  const script = resolve(dirname(inRoot(configPath(name))), config.main);
+  const script = resolve(builds[name] ?? inRoot(), dirname(configPath(name)), config.main);
   if (!existsSync(script)) throw new Told(`${name} is not built; run: npm run build`);
   const services = (config.services ?? []).map(({ binding, service }) => {
     return [binding, service.replace(/^satchel-/, '')];
@@ -107,6 +107,7 @@ const socket = (name, port) => {
 /**
  * Writes `workerd.capnp` into `dir`. The gateway listens on `port`; `sockets` {worker: port} opens
  * others directly. `stateDir` keeps the durable objects. `vars` {worker: {NAME: value}} override.
+ * `builds` {worker: root} take a worker from another checkout, with the configuration of this one.
  * `before` {worker: [paths]} are modules that stand before a worker's own, the first as its main one.
  * `extra` are further workers: {name, modules, vars, services, objects, buckets, port}.
  */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 const DAY_S = 86_400;
-const LEDGER = { Account: 'ledger-Account', Inbox: 'ledger-Inbox', Work: 'ledger-Work', Directory: 'ledger-Directory' };
+const LEDGER = { Account: 'ledger-Account', Inbox: 'ledger-Inbox', Work: 'ledger-Work', Directory: 'ledger-Directory', Issuer: 'ledger-Issuer' };
 /** Kinds of rows in an account's journal (workers/ledger/src/rows.rs). */
 export const KIND = { PURCHASE: 1, REISSUE: 2, FUND: 3, FOLD: 4, REFUND: 5, REFUNDED: 6, FEE_OUT: 7, FEE_IN: 8, CORRECTION_OUT: 9, CORRECTION_IN: 10 };
 /** Those that take money out. */

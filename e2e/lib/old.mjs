@@ -46,6 +46,7 @@ const INBOX = [
 ];
 const WORK = ['CREATE TABLE work (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)'];
 const DIRECTORY = ['CREATE TABLE accounts (account TEXT PRIMARY KEY, time INTEGER NOT NULL) WITHOUT ROWID'];
+const ISSUER = ['CREATE TABLE rate (id INTEGER PRIMARY KEY CHECK (id = 0), body TEXT NOT NULL)'];
 
 /** The inbox that the version before chose: one for thirty days. */
 export const oldInboxOf = (payee, at = Date.now() / 1_000) => `${payee}/${Math.floor(at / (30 * DAY_S))}/0`;
@@ -178,6 +179,11 @@ export function makeOld({ state }, { seller, undelivered }) {
     const { snapshot: { slots: _, record: { stock: __, ...record }, ...snapshot } } = JSON.parse(body);
     write(file, WORK, { work: [[0, JSON.stringify({ snapshot: { record, ...snapshot } })]] });
     counts.works = (counts.works ?? 0) + 1;
+  }
+  for (const file of filesOf('Issuer')) {
+    const { set_by_operator: [{ body }] } = takeAway(file);
+    write(file, ISSUER, { rate: [[0, body]] });
+    counts.rates = (counts.rates ?? 0) + 1;
   }
   const shards = new Map();
   for (const file of filesOf('Directory')) {
