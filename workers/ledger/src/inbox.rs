@@ -196,19 +196,19 @@ impl Inbox {
             let Some(mut held) = Held::load(tables)? else {
                 return Ok(None);
             };
-            let mut hot = false;
+            let mut crowded = false;
             if held.folding.is_none() && held.open.count > 0 {
                 // What piled up while home was out of reach is no sign of many sales a second.
                 let gathered = now_ms.saturating_sub(held.since.unwrap_or(0));
                 let in_a_second = held.open.count.saturating_mul(1_000);
-                hot = in_a_second >= book::HOT.saturating_mul(gathered.max(GATHER_MS));
+                crowded = in_a_second >= book::HOT.saturating_mul(gathered.max(GATHER_MS));
                 held.number = held.number.saturating_add(1);
                 held.folding = Some(std::mem::take(&mut held.open));
                 held.save(tables)?;
             }
-            Ok(Some((held, hot)))
+            Ok(Some((held, crowded)))
         });
-        let Some((held, hot)) = frozen.await? else {
+        let Some((held, crowded)) = frozen.await? else {
             return Ok(());
         };
         let Some(batch) = held.folding else {
@@ -246,7 +246,7 @@ impl Inbox {
             Ok(())
         })
         .await?;
-        if hot && let Some(work) = held.work {
+        if crowded && let Some(work) = held.work {
             let slot = held
                 .name
                 .rsplit('/')
