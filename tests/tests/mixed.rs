@@ -1,7 +1,12 @@
 //! What the workers of the version before said to each other, as `e2e/mixed.test.mjs` recorded it: this
 //! version reads all of it, and writes at least the members that the other one knows.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 use std::{collections::BTreeMap, fs, path::Path};
 

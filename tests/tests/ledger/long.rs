@@ -138,6 +138,9 @@ fn a_credit_beyond_the_range_changes_nothing() {
         time: 0,
         sale: None,
         reason: Some("because".into()),
+        fee_due: None,
+        fee_back: None,
+        left: None,
     };
     let entry = Rc::clone(&stage.entry);
     let refused = stage.wait(async move {

@@ -422,6 +422,9 @@ impl Town {
             time: 0,
             sale: None,
             reason: Some("because".into()),
+            fee_due: None,
+            fee_back: None,
+            left: None,
         };
         for _ in 0..=sim.below(4) {
             let sent = self

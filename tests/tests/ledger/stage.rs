@@ -160,6 +160,9 @@ fn all_kinds(gap: Option<u64>) -> Result<u64, String> {
             time: 0,
             sale: None,
             reason: Some("because".into()),
+            fee_due: None,
+            fee_back: None,
+            left: None,
         };
         let from = sending.from.clone();
         while entry
