@@ -27,6 +27,8 @@ function readCargo(out) {
   for (const line of out.split('\n')) {
     const running = /^\s+(?:Running .*\/deps\/([a-z0-9_]+)-[0-9a-f]+|Doc-tests (\w+))/.exec(line);
     if (running) crate = running[1] ?? `${running[2]} (examples)`;
+    // What the simulator sums up, past the capture of its tests.
+    if (line.startsWith('    sim ')) console.log(line);
     const found = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/.exec(line);
     if (!found) continue;
     const [passed, failed, skipped] = found.slice(1).map(Number);

@@ -96,6 +96,9 @@ impl Schema {
 /// The columns of a row, its key apart.
 pub type Columns = Vec<Value>;
 
+/// Reads, decides, writes.
+pub type Job = Rc<dyn Fn(&Store) -> Result<()>>;
+
 /// Runs a waiting request's job; or, where its transaction was undone, takes back what it said.
 type Waiting = Box<dyn Fn(Turn) -> bool>;
 
@@ -325,7 +328,7 @@ impl Store {
 
     /// Runs `job` in a transaction, together with those of other requests that are waiting. It may
     /// run again if a job beside it fails.
-    pub async fn commit(&self, job: Rc<dyn Fn(&Self) -> Result<()>>) -> Result<()> {
+    pub async fn commit(&self, job: Job) -> Result<()> {
         let slot: Rc<RefCell<Option<Result<()>>>> = Rc::default();
         let filled = Rc::clone(&slot);
         let store = self.clone();

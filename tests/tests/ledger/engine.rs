@@ -14,138 +14,20 @@ use satchel_ledger_worker::host::Config;
 use satchel_wire::{ErrorCode, Result, error::Problem};
 
 use crate::{
+    events::{Answered, Asker, Event, Outgoing, Request, Scheduled, Task},
     host::Life,
     object::{Alarm, Object},
     rng::Rng,
     store::is_head,
     tables::Sort,
+    trouble::{Counts, Crash, Faults, Plant},
 };
 
 /// Where the clock begins: some day in 2027.
 pub const EPOCH_MS: u64 = 1_800_000_000_000;
 
-/// How much goes wrong, each of 10,000.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Faults {
-    pub crash_at_commit: u32,
-    pub refused_commit: u32,
-    pub lost_request: u32,
-    pub lost_answer: u32,
-    pub late_request: u32,
-    pub duplicate: u32,
-    pub late_alarm: u32,
-    pub evicted: u32,
-    /// Milliseconds a clock is off at most, either way.
-    pub skew_ms: u64,
-    /// Alarms go off by true time, not by the object's clock.
-    pub true_alarms: bool,
-}
-
-/// A bug planted in what surrounds the ledger, to see that it is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Plant {
-    #[default]
-    None,
-    /// A crash can fall between the account's own row and all else of a transaction.
-    TornCommit,
-    /// An inbox forgets ids once their batch has come home.
-    ForgetsIds,
-    /// A work takes an old reservation for given up without asking.
-    FreesByClock,
-}
-
-/// Where a crash falls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Crash {
-    /// Before the transaction ran.
-    Before,
-    /// After it ran, before it was durable.
-    Volatile,
-    /// Once durable, before anybody was told.
-    Durable,
-}
-
-type Answered = Rc<RefCell<Option<Result<Vec<u8>>>>>;
-
-/// Where an answer goes.
-#[derive(Clone)]
-pub struct Asker {
-    task: u64,
-    slot: Answered,
-}
-
-/// What waits behind an output gate.
-pub enum Outgoing {
-    Request(Request),
-    Answer(Asker, Result<Vec<u8>>),
-    AlarmEnded,
-}
-
-#[derive(Clone)]
-pub struct Request {
-    to: usize,
-    path: Rc<str>,
-    body: Rc<[u8]>,
-    asker: Option<Asker>,
-}
-
-enum Event {
-    Poll(u64),
-    Request(Request),
-    Answer(Asker, Result<Vec<u8>>),
-    Durable(usize, u64, u64),
-    Alarm(usize, u64),
-    Crash(usize),
-}
-
-struct Scheduled {
-    at: u64,
-    order: u64,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
-struct Task {
-    future: Pin<Box<dyn Future<Output = ()>>>,
-    /// The object it runs in, and whom it answers.
-    owner: Option<usize>,
-    asker: Option<Asker>,
-}
-
-/// What happened, in numbers.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
-    pub events: u64,
-    pub requests: u64,
-    pub commits: u64,
-    pub crashes: u64,
-    pub dropped: u64,
-    pub duplicates: u64,
-    pub late: u64,
-    pub evictions: u64,
-    pub undone: u64,
-    pub alarms: u64,
-    pub alarms_set: u64,
-}
+/// Most copies of a work: all, and free ones.
+type Copies = (Option<u32>, Option<u32>);
 
 pub struct Sim {
     pub config: Config,
@@ -166,8 +48,12 @@ pub struct Sim {
     names: RefCell<BTreeMap<(Sort, Rc<str>), usize>>,
     doomed: RefCell<Vec<(usize, Crash)>>,
     found: RefCell<Option<String>>,
-    check: fn(&Sim, &Object, &crate::checks::Writes) -> std::result::Result<(), String>,
-    pub limits: RefCell<BTreeMap<Rc<str>, (Option<u32>, Option<u32>)>>,
+    /// What retired accounts hold, had come in, and bought.
+    pub retired: Cell<[u64; 3]>,
+    /// How often clients were told what.
+    pub told: RefCell<BTreeMap<&'static str, u64>>,
+    /// Copies of works: all, and free ones.
+    pub limits: RefCell<BTreeMap<Rc<str>, Copies>>,
 }
 
 impl Sim {
@@ -190,7 +76,8 @@ impl Sim {
             names: RefCell::default(),
             doomed: RefCell::default(),
             found: RefCell::default(),
-            check: crate::checks::after_commit,
+            retired: Cell::default(),
+            told: RefCell::default(),
             limits: RefCell::default(),
         })
     }
@@ -205,10 +92,6 @@ impl Sim {
 
     pub fn chance(&self, per_myriad: u32) -> bool {
         self.rng.borrow_mut().chance(per_myriad)
-    }
-
-    pub fn unit(&self) -> f64 {
-        self.rng.borrow_mut().unit()
     }
 
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
@@ -226,6 +109,11 @@ impl Sim {
             let at = self.now() - EPOCH_MS;
             eprintln!("{:>9}.{:03} {}", at / 1_000, at % 1_000, what());
         }
+    }
+
+    /// A client was told something.
+    pub fn told(&self, what: &'static str) {
+        *self.told.borrow_mut().entry(what).or_insert(0) += 1;
     }
 
     /// Notes what must never be; the first counts.
@@ -474,7 +362,7 @@ impl Sim {
             object.alarm_commit.set(object.committed.get());
             self.arm(object);
         }
-        if let Err(what) = (self.check)(self, object, &writes) {
+        if let Err(what) = crate::checks::after_commit(self, object, &writes) {
             self.violate(format!("{}: {what}", object.name));
         }
     }
@@ -511,8 +399,12 @@ impl Sim {
         }
         self.count(|counts| counts.crashes += 1);
         self.tell(|| format!("crash {:?} of {:?} {}", crash, object.sort, object.name));
+        let committed = object.committed.get();
         if crash == Crash::Durable {
-            object.harden(object.committed.get());
+            object.harden(committed);
+        } else if self.plant == Plant::TornCommit && committed > object.durable.get() {
+            // Between the parts of the latest transaction.
+            object.harden(committed - self.below(2));
         }
         object.life.borrow_mut().take();
         object.lives.set(object.lives.get() + 1);

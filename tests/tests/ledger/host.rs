@@ -12,12 +12,7 @@ use satchel_ledger_worker::{
 };
 use satchel_wire::Result;
 
-use crate::{
-    engine::{Plant, Sim},
-    object::Object,
-    store::Store,
-    tables::Sort,
-};
+use crate::{engine::Sim, object::Object, store::Store, tables::Sort, trouble::Plant};
 
 /// Believes whatever has the length of a signature.
 pub struct Believer;
@@ -30,7 +25,6 @@ impl Verifier for Believer {
 
 /// One life of an object: what is lost when it is evicted or crashes.
 pub struct Life {
-    pub number: u64,
     pub store: Store,
     machine: Machine,
     sim: Rc<Sim>,
@@ -47,7 +41,6 @@ enum Machine {
 impl Life {
     pub fn of(sim: &Rc<Sim>, object: &Rc<Object>) -> Self {
         Self {
-            number: object.lives.get(),
             store: Store::of(Rc::clone(sim), Rc::clone(object)),
             machine: match object.sort {
                 Sort::Account => Machine::Account(Account::default()),

@@ -10,7 +10,8 @@ use std::{
 use satchel_edge::{Columns, Table};
 
 use crate::{
-    engine::Outgoing,
+    checks::Writes,
+    events::Outgoing,
     host::Life,
     tables::{Data, Sort, Undo},
 };
@@ -54,6 +55,8 @@ pub struct Object {
     pub down_until: Cell<u64>,
     pub held: RefCell<VecDeque<(u64, Outgoing)>>,
     forgotten: RefCell<BTreeSet<Vec<u8>>>,
+    /// Rows read, in answering anything.
+    pub read: Cell<u64>,
     /// Requests it was asked, and in the current and busiest second.
     pub requests: Cell<u64>,
     pub second: Cell<(u64, u64)>,
@@ -84,6 +87,7 @@ impl Object {
             down_until: Cell::new(0),
             held: RefCell::default(),
             forgotten: RefCell::default(),
+            read: Cell::new(0),
             requests: Cell::new(0),
             second: Cell::new((0, 0)),
             busiest: Cell::new(0),
@@ -146,10 +150,7 @@ impl Object {
     }
 
     /// Closes the open transaction; `torn` splits off those writes as one of their own.
-    pub fn close(
-        &self,
-        torn: Option<fn(&Table) -> bool>,
-    ) -> Vec<(usize, Vec<u8>, Option<Rc<Columns>>)> {
+    pub fn close(&self, torn: Option<fn(&Table) -> bool>) -> Writes {
         let writes = std::mem::take(&mut *self.open.borrow_mut());
         let seen = writes
             .iter()
@@ -205,6 +206,19 @@ impl Object {
             self.set_alarm(Some(rung));
         }
         self.alarm_commit.set(self.durable.get());
+    }
+
+    pub fn reads(&self, rows: usize) {
+        self.read.set(self.read.get() + rows as u64);
+    }
+
+    /// Its rows are let go: a crowd would not fit into memory.
+    pub fn retire(&self) {
+        self.life.borrow_mut().take();
+        let written = self.data.borrow().written;
+        let mut data = Data::of(self.sort);
+        data.written = written;
+        *self.data.borrow_mut() = data;
     }
 
     pub fn forget(&self, ids: Vec<Vec<u8>>) {

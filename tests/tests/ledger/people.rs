@@ -7,11 +7,8 @@ use std::{
     rc::Rc,
 };
 
-use satchel_domain::id::OrderId;
-use satchel_ledger_worker::{
-    book,
-    rows::{Kind, TRANSFERS, TransferRow},
-};
+use satchel_domain::{id::OrderId, money::Msat};
+use satchel_ledger_worker::book;
 use satchel_wire::{
     ApiError, ErrorCode,
     api::{Done, OrderStatus},
@@ -20,7 +17,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    checks::{Verdict, entry_of, is_posted, must},
+    checks::is_posted,
     ending::order_row,
     engine::Sim,
     shop::{
@@ -44,23 +41,24 @@ pub struct Note {
 /// Everybody and everything.
 pub struct Town {
     pub sim: Rc<Sim>,
-    entries: Vec<Rc<Entry>>,
+    pub entries: Vec<Rc<Entry>>,
     pub people: Vec<Person>,
-    /// Those who sell are the first.
-    pub sellers: usize,
     pub wares: RefCell<Vec<Ware>>,
     pub notes: RefCell<Vec<Note>>,
-    funded: RefCell<Vec<(usize, String, u64)>>,
+    pub funded: RefCell<Vec<(usize, String, u64)>>,
     /// Epoch, and whether a sign-out is under way.
     epochs: RefCell<Vec<u64>>,
     /// Capped grants: key, when, and for which epochs.
-    grants: RefCell<BTreeMap<(String, u64), BTreeSet<u64>>>,
+    pub grants: RefCell<BTreeMap<(String, u64), BTreeSet<u64>>>,
     pub done: Cell<bool>,
+    sellers: usize,
+    /// Works that will be on sale.
+    coming: Cell<usize>,
 }
 
 /// Keys: 0 is the wallet's; these are capped.
 const CAPPED: std::ops::Range<u32> = 1..3;
-const CAP: u64 = 2_500;
+pub const CAP: u64 = 2_500;
 
 impl Town {
     pub fn of(sim: &Rc<Sim>) -> Rc<Self> {
@@ -96,12 +94,13 @@ impl Town {
             entries,
             epochs: RefCell::new(vec![0; people.len()]),
             people,
-            sellers,
             wares: RefCell::new(wares),
             notes: RefCell::default(),
             funded: RefCell::default(),
             grants: RefCell::default(),
             done: Cell::new(false),
+            sellers,
+            coming: Cell::new(0),
         })
     }
 
@@ -119,7 +118,7 @@ impl Town {
             for key in [0, 1] {
                 self.grant(who, key).await;
             }
-            self.fund(who, 20_000).await;
+            self.fund(who, 4_000).await;
         }
         let wares = self.wares.borrow().clone();
         for ware in &wares {
@@ -151,7 +150,7 @@ impl Town {
         }
     }
 
-    fn allow(&self, error: &ApiError, codes: &[ErrorCode], what: &str) {
+    pub fn allow(&self, error: &ApiError, codes: &[ErrorCode], what: &str) {
         if error.code != ErrorCode::Unavailable && !codes.contains(&error.code) {
             let (code, detail) = (error.code.as_str(), &error.detail);
             self.sim
@@ -236,7 +235,7 @@ impl Town {
     }
 
     /// Sends a document; gives whether there is nothing more to ask.
-    async fn send(&self, note: usize, token: &str, changed: bool) -> bool {
+    pub async fn send(&self, note: usize, token: &str, changed: bool) -> bool {
         let (posted, refused) = {
             let note = &self.notes.borrow()[note];
             (note.acknowledged.is_some(), note.refused.is_some())
@@ -260,7 +259,16 @@ impl Town {
         let note = &mut notes[at];
         let who = &self.people[note.buyer];
         match answer {
-            Ok(Posted { transfer, .. }) => {
+            Ok(Posted {
+                transfer,
+                replayed,
+                owned,
+            }) => {
+                self.sim.told(match (replayed, owned) {
+                    (true, _) => "posted before",
+                    (false, true) => "owned",
+                    (false, false) => "posted",
+                });
                 if let Some(first) = &note.acknowledged {
                     if *first != transfer {
                         self.sim.violate(format!("{} has two answers", note.order));
@@ -279,6 +287,7 @@ impl Town {
                 true
             }
             Err(error) => {
+                self.sim.told(error.code.as_str());
                 let conflict = error.code == ErrorCode::OrderConflict;
                 if note.acknowledged.is_some() {
                     // Which of the two documents came first shows in what was acknowledged.
@@ -347,7 +356,7 @@ impl Town {
             return;
         }
         let at = bought[sim.below(bought.len() as u64) as usize];
-        let (seller, token, amount) = {
+        let (token, amount) = {
             let mut notes = self.notes.borrow_mut();
             let note = &mut notes[at];
             let transfer = note.acknowledged.as_ref().unwrap();
@@ -356,7 +365,7 @@ impl Town {
             if !note.tokens.is_empty() && sim.chance(4_000) {
                 let (_, token, amount) =
                     note.tokens[sim.below(note.tokens.len() as u64) as usize].clone();
-                (seller, token, amount)
+                (token, amount)
             } else {
                 note.refunds += 1;
                 let amount = if sim.chance(4_000) {
@@ -366,21 +375,28 @@ impl Town {
                 };
                 let token = sign_refund(sim, &seller, &transfer.handle, note.refunds, amount);
                 note.tokens.push((note.refunds, token.clone(), amount));
-                (seller, token, amount)
+                (token, amount)
             }
         };
-        let _ = seller;
-        for _ in 0..1 + sim.below(5) {
+        for _ in 0..=sim.below(5) {
             match self.entry().refund(&token).await {
                 Ok(out) => {
                     if out.msat != msat(amount) {
                         sim.violate("a refund of another amount".into());
                     }
                     if out.status == OrderStatus::Posted {
+                        sim.told(match (out.replayed, out.fee_returned_msat == Msat::ZERO) {
+                            (true, _) => "refunded before",
+                            (false, true) => "refunded without a fee",
+                            (false, false) => "refunded with the fee",
+                        });
                         return;
                     }
                 }
-                Err(error) => self.allow(&error, REFUND_REFUSALS, "a refund"),
+                Err(error) => {
+                    sim.told(error.code.as_str());
+                    self.allow(&error, REFUND_REFUSALS, "a refund");
+                }
             }
             sim.pause(sim.below(6_000)).await;
         }
@@ -407,12 +423,12 @@ impl Town {
             sale: None,
             reason: Some("because".into()),
         };
-        for _ in 0..1 + sim.below(4) {
+        for _ in 0..=sim.below(4) {
             let sent = self
                 .entry()
                 .tell::<Done>(Sort::Account, &sending.from, "/send", &sending);
             match sent.await {
-                Ok(_) => return,
+                Ok(_) => return sim.told("corrected"),
                 Err(error) => self.allow(&error, &[ErrorCode::RefundUnfunded], "a correction"),
             }
             sim.pause(sim.below(6_000)).await;
@@ -422,7 +438,10 @@ impl Town {
     async fn sign_out(self: Rc<Self>, who: usize) {
         let epoch = self.epochs.borrow()[who] + 1;
         match self.entry().sign_out(&self.people[who], epoch).await {
-            Ok(()) => self.epochs.borrow_mut()[who] = epoch,
+            Ok(()) => {
+                self.sim.told("signed out");
+                self.epochs.borrow_mut()[who] = epoch;
+            }
             Err(error) => self.allow(&error, &[ErrorCode::DelegationExpired], "a sign-out"),
         }
         self.grant(who, 0).await;
@@ -471,6 +490,34 @@ impl Town {
         }
     }
 
+    /// Something new is on sale.
+    async fn introduce(self: Rc<Self>) {
+        let sim = &self.sim;
+        let n = self.wares.borrow().len() + self.coming.get();
+        self.coming.set(self.coming.get() + 1);
+        let few = |chance: u32| sim.chance(chance).then(|| 1 + sim.below(5) as u32);
+        let offer = terms(100 + sim.below(1_500), few(3_500), few(2_500));
+        let seller = self.people[n % self.sellers].clone();
+        let ware = Ware::of(&format!("work {n}"), seller, offer);
+        let name = Rc::from(ware.work.as_str());
+        let copies = (offer.limit, offer.giveaway);
+        sim.limits.borrow_mut().insert(name, copies);
+        self.entry().put_on_sale(&ware).await;
+        self.coming.set(self.coming.get() - 1);
+        self.wares.borrow_mut().push(ware);
+    }
+
+    /// Mostly one of the newest.
+    fn some_ware(&self) -> usize {
+        let count = self.wares.borrow().len() as u64;
+        let oldest = if self.sim.chance(8_000) {
+            count.saturating_sub(6)
+        } else {
+            0
+        };
+        (oldest + self.sim.below(count - oldest)) as usize
+    }
+
     async fn spread(self: Rc<Self>, ware: usize) {
         let work = self.wares.borrow()[ware].work.clone();
         let slots = Spread {
@@ -496,13 +543,14 @@ impl Town {
             sim.pause(gap).await;
             let town = Rc::clone(&self);
             let who = self.anybody();
-            let ware = sim.below(self.wares.borrow().len() as u64) as usize;
+            let ware = self.some_ware();
             match sim.below(1_000) {
-                0..=549 => sim.spawn(0, town.buy(who, ware)),
+                0..=489 => sim.spawn(0, town.buy(who, ware)),
+                490..=549 => sim.spawn(0, town.introduce()),
                 550..=679 => sim.spawn(0, town.again()),
                 680..=759 => sim.spawn(0, town.refund()),
                 760..=829 => {
-                    let amount = 1 + sim.below(6_000);
+                    let amount = 1 + sim.below(5_000);
                     sim.spawn(0, async move { town.fund(who, amount).await });
                 }
                 830..=859 => sim.spawn(0, town.correct()),
@@ -522,111 +570,13 @@ impl Town {
                     let objects = sim.objects();
                     let object = &objects[sim.below(objects.len() as u64) as usize];
                     if sim.faults.get().lost_request > 0 {
-                        let long = [1_000, 20_000, 700_000][sim.below(3) as usize];
+                        let long = [1_000, 20_000, 1_500_000][sim.below(3) as usize];
                         object.down_until.set(sim.now() + sim.below(long));
                     }
                 }
             }
         }
         self.done.set(true);
-    }
-
-    /// Once all is whole: every document again, and every copy that is left is sold.
-    pub async fn last(self: Rc<Self>) {
-        let count = self.notes.borrow().len();
-        for at in 0..count {
-            let (token, final_answer) = {
-                let note = &self.notes.borrow()[at];
-                let refused = note.refused.is_some();
-                (note.token.clone(), note.acknowledged.is_some() || refused)
-            };
-            if final_answer {
-                self.send(at, &token, false).await;
-            }
-        }
-        let funded = self.funded.borrow().clone();
-        for (who, id, amount) in funded {
-            let done = self.entry().fund(&self.people[who], &id, amount).await;
-            let signed_out = done
-                .as_ref()
-                .is_err_and(|error| error.code == ErrorCode::DelegationExpired);
-            if !signed_out && !done.is_ok_and(|out| out.replayed) {
-                self.sim.violate(format!("a funding of {amount} is gone"));
-            }
-        }
-        let wares = self.wares.borrow().clone();
-        for ware in wares.iter().filter(|ware| ware.terms.limit.is_some()) {
-            // A takedown may have arrived after its end.
-            let back = self
-                .entry()
-                .set_state(&ware.work, StateChange::Reinstate)
-                .await;
-            back.unwrap();
-            for entry in &self.entries {
-                entry.forget(&ware.work);
-            }
-            self.sell_out(ware).await;
-        }
-    }
-
-    /// No capped key has spent more than it was granted.
-    pub fn caps_hold(&self) -> Verdict {
-        let mut spent: BTreeMap<(String, u64), u64> = BTreeMap::new();
-        let objects = self.sim.objects();
-        for object in objects.iter().filter(|object| object.sort == Sort::Account) {
-            for row in object.data().all(&TRANSFERS).values() {
-                let row = TransferRow::of((**row).clone()).unwrap();
-                if row.kind == Kind::Purchase
-                    && is_posted(row.state)
-                    && let Some(grant) = entry_of(&row).capped
-                {
-                    *spent.entry((grant.key, grant.issued)).or_insert(0) += row.msat.get();
-                }
-            }
-        }
-        let grants = self.grants.borrow();
-        for (grant, sum) in spent {
-            // Two grants of one second look the same.
-            let made = grants.get(&grant).map_or(0, BTreeSet::len) as u64;
-            must!(sum <= made * CAP, "{grant:?} spent {sum}");
-        }
-        Ok(())
-    }
-
-    /// Copies that nobody owns can still be had.
-    async fn sell_out(&self, ware: &Ware) {
-        let (limit, mut refused) = (ware.terms.limit.unwrap_or(0), 0);
-        for n in 0..limit + 12 {
-            let fan = Person::of(&format!("fan {n} of {}", ware.work));
-            let grant = delegation(&self.sim, &fan, 0, 0, None);
-            self.entry().delegate(&grant).await.unwrap();
-            let price = ware.terms.usd_micros;
-            self.entry().fund(&fan, "fnd", price).await.unwrap();
-            let order = new_order(&self.sim, &fan, 0, ware, price);
-            let token = sign_order(&fan, 0, &order);
-            match self.entry().order(&token).await {
-                Ok(_) => {}
-                Err(error) if error.code == ErrorCode::SoldOut => refused += 1,
-                Err(error) => self.allow(&error, &[], "an order of a fan"),
-            }
-            if refused > 2 {
-                break;
-            }
-            self.sim.pause(4_000).await;
-        }
-        let sold = self
-            .sim
-            .known(Sort::Work, ware.work.as_str())
-            .map_or(0, |work| {
-                let data = work.data();
-                let rows = data.all(&satchel_ledger_worker::rows::STOCK).values();
-                rows.filter(|row| crate::checks::int(row, 0) & 3 == 2)
-                    .count()
-            });
-        if sold != limit as usize {
-            self.sim
-                .violate(format!("{sold} of {limit} copies could be sold"));
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs of seeds, on all cores, and what they add up to.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     rc::Rc,
     sync::{
@@ -13,9 +14,10 @@ use std::{
 use crate::{
     checks::Verdict,
     ending,
-    engine::{Counts, Faults, Plant, Sim},
+    engine::Sim,
     people::Town,
     shop::{Entry, config},
+    trouble::{Counts, Faults, Plant},
 };
 
 pub fn soak() -> bool {
@@ -27,6 +29,7 @@ pub fn soak() -> bool {
 pub struct Life {
     pub counts: Counts,
     pub operations: u64,
+    pub told: BTreeMap<&'static str, u64>,
     pub wrong: Option<String>,
 }
 
@@ -48,8 +51,13 @@ pub fn seeds(
         let wrong = run(seed, true).wrong;
         return wrong.map(|what| (seed, what));
     }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long it took, for the summary only"
+    )]
     let began = Instant::now();
     let (next, stop) = (AtomicU64::new(1), AtomicBool::new(false));
+    let told = Mutex::new(BTreeMap::<&str, u64>::new());
     let sums = Mutex::new((0_u64, 0_u64, Counts::default(), None::<(u64, String)>));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -66,8 +74,14 @@ pub fn seeds(
                         wrong: Some("it panicked".into()),
                         ..Life::default()
                     });
+                    for (what, n) in &life.told {
+                        *told.lock().unwrap().entry(what).or_insert(0) += n;
+                    }
                     let mut sums = sums.lock().unwrap();
                     sums.0 += 1;
+                    if sums.0.is_multiple_of(1_000) && sums.0 < count {
+                        say(&format!("{name}: {} seeds so far", sums.0));
+                    }
                     sums.1 += life.operations;
                     add(&mut sums.2, life.counts);
                     if let Some(what) = life.wrong {
@@ -96,6 +110,12 @@ pub fn seeds(
         counts.duplicates,
         counts.events as f64 / took,
     ));
+    let told = told.into_inner().unwrap();
+    if !told.is_empty() {
+        let told = told.iter().map(|(what, n)| format!("{what} {n}"));
+        let told = told.collect::<Vec<_>>().join(", ");
+        say(&format!("  clients were told: {told}"));
+    }
     wrong
 }
 
@@ -147,6 +167,7 @@ pub fn life(seed: u64, operations: u64, plant: Plant, trace: bool) -> Life {
     Life {
         counts: sim.counts.get(),
         operations,
+        told: sim.told.take(),
         wrong,
     }
 }

@@ -17,12 +17,13 @@ use satchel_wire::{
 use crate::{
     checks::{Held, Verdict, blob, int, must},
     ending,
-    engine::{Faults, Plant, Sim},
+    engine::Sim,
     runs::{self, Life, heal, settle},
     shop::{
         Entry, Person, Ware, config, delegation, msat, new_order, sign_order, sign_refund, terms,
     },
     tables::Sort,
+    trouble::{Faults, Plant},
 };
 
 /// A simulator and an entry to it.
@@ -387,6 +388,7 @@ fn rush(seed: u64, trace: bool) -> Life {
         counts: sim.counts.get(),
         operations: PEOPLE as u64,
         wrong: Some(what),
+        ..Life::default()
     };
     if let Err(what) = settle(sim) {
         return wrong(what);
@@ -439,6 +441,7 @@ fn rush(seed: u64, trace: bool) -> Life {
         counts: sim.counts.get(),
         operations: PEOPLE as u64,
         wrong: verdict.err(),
+        ..Life::default()
     };
     stage.end();
     life

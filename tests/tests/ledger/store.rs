@@ -14,8 +14,10 @@ use satchel_ledger_worker::{
 use satchel_wire::{ErrorCode, Result};
 
 use crate::{
-    engine::{Crash, Plant, Sim},
+    engine::Sim,
     object::Object,
+    tables::Data,
+    trouble::{Crash, Plant},
 };
 
 type Job = Box<dyn Fn(Turn) -> bool>;
@@ -174,7 +176,7 @@ impl Store {
             sim.violate(format!("{} wrote outside of a transaction", object.name));
         }
         if let Some(columns) = &columns
-            && let Some(why) = object.data().refused(table, columns)
+            && let Some(why) = Data::refused(table, columns)
         {
             sim.violate(format!("{}: the database refuses {why}", object.name));
             self.0.failed.set(true);
@@ -211,7 +213,9 @@ impl Tables for Store {
             return Ok(None);
         }
         let data = self.0.object.data();
-        Ok(data.get(table, key).map(|columns| (**columns).clone()))
+        let row = data.get(table, key);
+        self.0.object.reads(usize::from(row.is_some()));
+        Ok(row.map(|columns| (**columns).clone()))
     }
 
     fn scan(
@@ -229,9 +233,11 @@ impl Tables for Store {
             .all(table)
             .range(from.to_vec()..below.to_vec())
             .take(usize::try_from(most).unwrap());
-        Ok(range
+        let rows: Vec<_> = range
             .map(|(key, row)| (key.clone(), (**row).clone()))
-            .collect())
+            .collect();
+        self.0.object.reads(rows.len());
+        Ok(rows)
     }
 
     fn open_rows(&self, table: &Table, most: u64) -> Result<Vec<(Vec<u8>, Columns)>> {
@@ -239,6 +245,7 @@ impl Tables for Store {
         let open = data
             .all(table)
             .iter()
+            .inspect(|_| self.0.object.reads(1))
             .filter(|(_, row)| state(table, row) % 4 == 1)
             .take(usize::try_from(most).unwrap());
         Ok(open
@@ -249,6 +256,7 @@ impl Tables for Store {
     fn tally(&self, table: &Table) -> Result<Vec<(u64, u64)>> {
         let data = self.0.object.data();
         let mut counts = std::collections::BTreeMap::new();
+        self.0.object.reads(data.all(table).len());
         for row in data.all(table).values() {
             *counts.entry(state(table, row)).or_insert(0) += 1;
         }

@@ -106,7 +106,7 @@ impl Data {
     }
 
     /// What the database would refuse.
-    pub fn refused(&self, table: &Table, columns: &Columns) -> Option<String> {
+    pub fn refused(table: &Table, columns: &Columns) -> Option<String> {
         let large = columns
             .iter()
             .any(|value| matches!(value, Value::Int(n) if *n > MAX_WHOLE));

@@ -53,6 +53,8 @@ satchel_json::read!(Seen {
 pub struct Account {
     /// Failed deliveries in a row: only paces retries, so memory is enough.
     pub(crate) failures: Cell<u32>,
+    /// Whether an alarm is set, as far as known, if anything is left to do.
+    pub(crate) watched: Cell<bool>,
 }
 
 fn done() -> Result<Vec<u8>> {
@@ -62,6 +64,7 @@ fn done() -> Result<Vec<u8>> {
 impl Account {
     /// Answers a request of the ledger's entry or of another object.
     pub async fn serve<H: Host>(&self, host: &H, path: &[&str], body: &[u8]) -> Result<Vec<u8>> {
+        self.watch(host).await;
         let tables = host.tables();
         match path {
             ["order"] => self.order(host, read(body)?).await,

@@ -272,7 +272,7 @@ pub fn purchases(tables: &impl Tables, before: u64) -> Result<PurchasesOut> {
             if number > line || row.kind != Kind::Purchase {
                 continue;
             }
-            found.push(purchase(row)?);
+            found.push(purchase(&row)?);
             if found.len() == book::PAGE {
                 let next = Some(number.to_string()).filter(|_| number > 1);
                 return Ok(PurchasesOut {
@@ -290,7 +290,7 @@ pub fn purchases(tables: &impl Tables, before: u64) -> Result<PurchasesOut> {
     })
 }
 
-fn purchase(row: TransferRow) -> Result<PurchaseOut> {
+fn purchase(row: &TransferRow) -> Result<PurchaseOut> {
     let entry: Entry = decode(row.body.as_bytes())?;
     let transfer = entry.transfer;
     let agreement = transfer.agreement;
@@ -342,6 +342,32 @@ impl Sums {
         }
         Ok(())
     }
+}
+
+/// What an account still has to do, debited by the cut.
+fn outstanding(tables: &impl Tables, head: &Head, cut: u64, sums: &mut Sums) -> Result<()> {
+    for id in head.todo.chunks_exact(ID_BYTES) {
+        let Some(row) = TransferRow::load(tables, &book::id_key(id))? else {
+            continue;
+        };
+        if row.kind == Kind::Purchase {
+            let entry: Entry = decode(row.body.as_bytes())?;
+            let credit = entry.credit.filter(|out| out.credit.time <= cut);
+            if let Some(credit) = credit.filter(|_| row.state != State::Void) {
+                sums.add(&credit.inbox, Msat::ZERO, row.msat, 1)?;
+            }
+        } else {
+            let sending: Sending = decode(row.body.as_bytes())?;
+            // Posted already: what is under way is the operator's part coming back.
+            let name = if row.state == State::Pending {
+                sending.id
+            } else {
+                fee_id(&sending.id)
+            };
+            sums.add(&name, Msat::ZERO, row.msat, 1)?;
+        }
+    }
+    Ok(())
 }
 
 /// The sums of some lines, for an audit: up to 16 pages from a line on.
@@ -405,27 +431,7 @@ pub fn audit(tables: &impl Tables, cut: u64, after: u64) -> Result<AccountAudit>
         page = page.saturating_add(1);
     }
     if after == 0 {
-        for id in head.todo.chunks_exact(ID_BYTES) {
-            let Some(row) = TransferRow::load(tables, &book::id_key(id))? else {
-                continue;
-            };
-            if row.kind == Kind::Purchase {
-                let entry: Entry = decode(row.body.as_bytes())?;
-                let credit = entry.credit.filter(|out| out.credit.time <= cut);
-                if let Some(credit) = credit.filter(|_| row.state != State::Void) {
-                    under_way.add(&credit.inbox, Msat::ZERO, row.msat, 1)?;
-                }
-            } else {
-                let sending: Sending = decode(row.body.as_bytes())?;
-                // Posted already: what is under way is the operator's part coming back.
-                let name = if row.state == State::Pending {
-                    sending.id
-                } else {
-                    fee_id(&sending.id)
-                };
-                under_way.add(&name, Msat::ZERO, row.msat, 1)?;
-            }
-        }
+        outstanding(tables, &head, cut, &mut under_way)?;
         for (name, columns) in tables.scan(&INBOXES, &[], &[0xff], 10_000)? {
             let mut row = Taken::of(columns);
             let number = row.int()?;

@@ -183,15 +183,7 @@ impl Asked {
         if entry.capped.is_some() {
             spend(&mut head, &self.signer, |sum| sum.plus(msat))?;
         }
-        let mut row = TransferRow {
-            kind: Kind::Purchase,
-            state,
-            msat,
-            time: self.now,
-            balance: Msat::ZERO,
-            refunded: Msat::ZERO,
-            body: satchel_json::to_string(&entry).map_err(internal)?,
-        };
+        let mut row = self.row(state, &entry)?;
         if state == State::Posted {
             row.balance = head.balances.posted()?;
             account_lines::append(tables, &mut head, &key)?;
@@ -209,6 +201,18 @@ impl Asked {
                 owned: false,
             }))),
         }
+    }
+
+    fn row(&self, state: State, entry: &Entry) -> Result<TransferRow> {
+        Ok(TransferRow {
+            kind: Kind::Purchase,
+            state,
+            msat: entry.transfer.agreement.msat,
+            time: self.now,
+            balance: Msat::ZERO,
+            refunded: Msat::ZERO,
+            body: satchel_json::to_string(entry).map_err(internal)?,
+        })
     }
 
     fn reissue(&self, agreement: ledger::Agreement, first: &TransferRow) -> Result<TransferRow> {

@@ -41,8 +41,8 @@ impl Account {
         host.transact(move |tables| {
             let key = sending_key(&wanted);
             if let Some(known) = TransferRow::load(tables, &key)? {
-                let same = known.kind == Kind::Refund && known.msat == claims.msat;
-                return if same {
+                let as_before = known.kind == Kind::Refund && known.msat == claims.msat;
+                return if as_before {
                     Ok(())
                 } else {
                     Err(ErrorCode::RefundConflict.into())
@@ -77,7 +77,7 @@ impl Account {
                 fee_back: None,
                 left: None,
             };
-            reserve(tables, head, Kind::Refund, sending, now_ms)
+            reserve(tables, head, Kind::Refund, &sending, now_ms)
         })
         .await?;
         let fresh = self.drive_sending(host, &id).await?;
@@ -110,7 +110,7 @@ impl Account {
                 tables,
                 Head::load(tables)?,
                 Kind::CorrectionOut,
-                sending,
+                &sending,
                 now_ms,
             )
         })
@@ -210,7 +210,7 @@ fn reserve(
     tables: &impl Tables,
     mut head: Head,
     kind: Kind,
-    sending: Sending,
+    sending: &Sending,
     now_ms: u64,
 ) -> Result<()> {
     let available = head.balances.available()?;
@@ -232,7 +232,7 @@ fn reserve(
         time: sending.time,
         balance: Msat::ZERO,
         refunded: Msat::ZERO,
-        body: text(&sending)?,
+        body: text(sending)?,
     }
     .save(tables, &key)
 }

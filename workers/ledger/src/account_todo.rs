@@ -48,7 +48,24 @@ impl Account {
             }
             Ok(())
         };
-        host.transact(left).await
+        let armed = host.transact(left).await;
+        self.watched.set(armed.is_ok());
+        armed
+    }
+
+    /// Sets the alarm that the runtime has forgotten, where storage refused for so long that even
+    /// re-arming failed seven times: with the first request of a life, and the first after such a failure.
+    pub(crate) async fn watch<H: Host>(&self, host: &H) {
+        if self.watched.replace(true) || Head::load(host.tables()).is_ok_and(|h| h.todo.is_empty())
+        {
+            return;
+        }
+        let at = host.now_ms().saturating_add(RETRY_MS);
+        let armed = host.transact(move |tables: &H::Tables| {
+            crate::host::Tables::wake(tables, at);
+            Ok(())
+        });
+        self.watched.set(armed.await.is_ok());
     }
 
     /// Each partner is asked although another one fails; the first failure is told.

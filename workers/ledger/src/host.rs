@@ -160,15 +160,15 @@ pub trait Host {
     }
 
     /// [`Host::commit`] of a job that gives something.
-    fn transact<'a, T: 'static>(
-        &'a self,
+    fn transact<T: 'static>(
+        &self,
         job: impl Fn(&Self::Tables) -> Result<T> + 'static,
-    ) -> Waiting<'a, T> {
+    ) -> Waiting<'_, T> {
         self.transact_boxed(Box::new(job))
     }
 
     /// [`Host::transact`], once for each kind of answer and not for each job.
-    fn transact_boxed<'a, T: 'static>(&'a self, job: GivingJob<Self::Tables, T>) -> Waiting<'a, T> {
+    fn transact_boxed<T: 'static>(&self, job: GivingJob<Self::Tables, T>) -> Waiting<'_, T> {
         let slot: Rc<RefCell<Option<T>>> = Rc::default();
         let filled = Rc::clone(&slot);
         let committed = self.commit(Rc::new(move |tables| {

@@ -36,6 +36,8 @@ struct Held {
     folded: Option<Waiting>,
     /// The work of the last credit.
     work: Option<String>,
+    /// When the first of `open` came, Unix milliseconds.
+    since: Option<u64>,
 }
 satchel_json::read!(Held {
     name,
@@ -45,6 +47,7 @@ satchel_json::read!(Held {
     folding,
     folded,
     work,
+    since,
     ..
 });
 
@@ -70,6 +73,10 @@ impl Held {
         !self.name.contains('/')
     }
 
+    fn waits(&self) -> bool {
+        self.open.count > 0 || self.folding.is_some()
+    }
+
     fn save(&self, tables: &impl Tables) -> Result<()> {
         let body = satchel_json::to_string(self).map_err(internal)?;
         tables.put(&HELD, ONE, vec![Value::Text(body)])
@@ -80,11 +87,19 @@ impl Held {
 #[derive(Debug, Default)]
 pub struct Inbox {
     failures: Cell<u32>,
+    /// Whether an alarm is set, as far as known, if anything waits (`Account::watch`).
+    watched: Cell<bool>,
 }
 
 impl Inbox {
     /// Answers another object or the ledger's entry.
     pub async fn serve<H: Host>(&self, host: &H, path: &[&str], body: &[u8]) -> Result<Vec<u8>> {
+        if !self.watched.replace(true)
+            && Held::load(host.tables())?.is_some_and(|held| held.waits())
+        {
+            let at = host.now_ms().saturating_add(GATHER_MS);
+            self.watched.set(wake(host, at).await.is_ok());
+        }
         match path {
             ["credits"] => self.take(host, decode(body)?).await,
             ["waiting"] => encode(&waiting(host.tables())?),
@@ -130,6 +145,7 @@ impl Inbox {
                 folding: None,
                 folded: None,
                 work: None,
+                since: None,
             });
             if delivery
                 .credits
@@ -140,7 +156,7 @@ impl Inbox {
             }
             let mut fresh = false;
             for credit in &delivery.credits {
-                fresh |= add(tables, &mut held, credit)?;
+                fresh |= add(tables, &mut held, credit, now_ms)?;
             }
             if fresh {
                 held.save(tables)?;
@@ -164,32 +180,35 @@ impl Inbox {
         let Some(held) = Held::load(host.tables())? else {
             return Ok(());
         };
-        if held.open.count == 0 && held.folding.is_none() {
+        if !held.waits() {
             return Ok(());
         }
         let wait = backoff(GATHER_MS, failures, if failed { host.dice() } else { 0 });
-        let at = host.now_ms().saturating_add(wait);
-        host.transact(move |tables: &H::Tables| {
-            tables.wake(at);
-            Ok(())
-        })
-        .await
+        let armed = wake(host, host.now_ms().saturating_add(wait)).await;
+        self.watched.set(armed.is_ok());
+        armed
     }
 
     /// Sends one batch home: freeze, send, strike off.
     async fn fold<H: Host>(&self, host: &H) -> Result<()> {
-        let frozen = host.transact(|tables: &H::Tables| {
+        let now_ms = host.now_ms();
+        let frozen = host.transact(move |tables: &H::Tables| {
             let Some(mut held) = Held::load(tables)? else {
                 return Ok(None);
             };
+            let mut hot = false;
             if held.folding.is_none() && held.open.count > 0 {
+                // What piled up while home was out of reach is no sign of many sales a second.
+                let gathered = now_ms.saturating_sub(held.since.unwrap_or(0));
+                let in_a_second = held.open.count.saturating_mul(1_000);
+                hot = in_a_second >= book::HOT.saturating_mul(gathered.max(GATHER_MS));
                 held.number = held.number.saturating_add(1);
                 held.folding = Some(std::mem::take(&mut held.open));
                 held.save(tables)?;
             }
-            Ok(Some(held))
+            Ok(Some((held, hot)))
         });
-        let Some(held) = frozen.await? else {
+        let Some((held, hot)) = frozen.await? else {
             return Ok(());
         };
         let Some(batch) = held.folding else {
@@ -227,9 +246,7 @@ impl Inbox {
             Ok(())
         })
         .await?;
-        if batch.count >= book::HOT
-            && let Some(work) = held.work
-        {
+        if hot && let Some(work) = held.work {
             let slot = held
                 .name
                 .rsplit('/')
@@ -245,11 +262,22 @@ impl Inbox {
     }
 }
 
+async fn wake<H: Host>(host: &H, at: u64) -> Result<()> {
+    host.transact(move |tables: &H::Tables| {
+        tables.wake(at);
+        Ok(())
+    })
+    .await
+}
+
 /// Whether the credit is a new one.
-fn add(tables: &impl Tables, held: &mut Held, credit: &Credit) -> Result<bool> {
+fn add(tables: &impl Tables, held: &mut Held, credit: &Credit, now_ms: u64) -> Result<bool> {
     let key = book::order_key(&credit.order)?;
     if tables.get(&CREDITS, &key)?.is_some() {
         return Ok(false);
+    }
+    if held.open.count == 0 {
+        held.since = Some(now_ms);
     }
     held.open = held.open.with(credit)?;
     held.work = credit.work.as_ref().map(ToString::to_string);
