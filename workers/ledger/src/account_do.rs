@@ -39,7 +39,6 @@ impl Account {
     }
 
     /// Answers a request.
-    #[must_use]
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
@@ -49,7 +48,6 @@ impl Account {
     }
 
     /// Does what is due.
-    #[must_use]
     pub fn alarm(&self) -> Promise {
         let here = Rc::clone(&self.0);
         alarmed(async move {

@@ -35,7 +35,6 @@ impl Directory {
     }
 
     /// Answers a request.
-    #[must_use]
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {

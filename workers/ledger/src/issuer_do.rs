@@ -38,7 +38,6 @@ impl Issuer {
     }
 
     /// Answers a request.
-    #[must_use]
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {

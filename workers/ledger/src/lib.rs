@@ -36,7 +36,6 @@ use worker::{Env, js_sys::Promise, worker_sys::web_sys::Request};
 
 /// Answers a request of the outside or of another worker.
 #[wasm_bindgen]
-#[must_use]
 pub fn fetch(request: &Request, env: Env, _context: JsValue) -> Promise {
     fetched(request, |call| async move {
         let segments: Vec<String> = call.segments().into_iter().map(ToOwned::to_owned).collect();

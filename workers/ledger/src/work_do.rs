@@ -37,7 +37,6 @@ impl Work {
     }
 
     /// Answers a request.
-    #[must_use]
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
         answer(request, |path, body| async move {
