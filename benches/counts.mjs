@@ -26,8 +26,8 @@ const CASES = [
   { name: 'limited', count: 1, limited: true, smoke: 1 },
   { name: 'many, limited', count: 200, limited: true },
 ];
-// Terms of a work with a stock. Undefined until terms have one; then the cases above are counted.
-const STOCK = undefined;
+// Terms of a work with a stock.
+const STOCK = { limit: 1_000_000 };
 const COUNTED = ['purchase', 'ledger'];
 const TWIN = { name: 'idle', modules: [inRoot('benches', 'twins', 'idle.mjs')] };
 
@@ -124,12 +124,12 @@ export async function countWrites(bench) {
   const smoke = bench.smoke || bench.quick;
   stack.settleMs = bench.smoke ? SETTLE_SMOKE_MS : SETTLE_MS;
   try {
-    const markets = { plain: await open(stack, smoke), limited: STOCK && (await open(stack, smoke, { ...PRICE, ...STOCK })) };
+    const markets = { plain: await open(stack, smoke), limited: await open(stack, smoke, { ...PRICE, ...STOCK }) };
     const rows = [];
     for (const { name, pickup, again, limited, ...how } of CASES) {
       const next = markets[limited ? 'limited' : 'plain'];
       const count = smoke ? how.smoke : how.count;
-      if (!next || !count) continue;
+      if (!count) continue;
       const orders = await next(count);
       if (again) await buy(stack, orders, pickup);
       await take(stack);
