@@ -27,7 +27,7 @@ pub use respond::{
 };
 pub use security::{PageKind, page_headers};
 pub use settings::Settings;
-pub use sql::{Row, Sql, Tables, Value, Write, commit, rearm};
+pub use sql::{Row, Sql, Value, Write, commit, rearm};
 pub use store::{Columns, Job, Schema, Store, Table};
 
 pub use worker::{Env, Response};

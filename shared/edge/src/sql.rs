@@ -126,12 +126,6 @@ impl Row {
     pub fn into_values(self) -> Vec<Value> {
         self.0
     }
-
-    /// Whether column `i` is NULL.
-    #[must_use]
-    pub fn is_null(&self, i: usize) -> bool {
-        matches!(self.0.get(i), None | Some(Value::Null))
-    }
 }
 
 #[wasm_bindgen(inline_js = r#"
@@ -211,78 +205,6 @@ impl Sql {
     }
 }
 
-/// An object's tables, made with its first write: whoever asks for an id that nobody made must not
-/// leave a database behind.
-#[derive(Debug)]
-pub struct Tables {
-    sql: Sql,
-    schema: &'static [&'static str],
-    ready: std::cell::Cell<bool>,
-}
-
-impl Tables {
-    /// Of an object. Where there are tables, the schema is run again, so that later tables are added;
-    /// every statement must be harmless when repeated.
-    #[must_use]
-    pub fn of(state: &State, schema: &'static [&'static str]) -> Self {
-        let sql = Sql::of(state);
-        // Names with `_cf_` belong to the runtime.
-        let query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf_*'";
-        let there = sql.row(query, vec![]).is_ok_and(|row| row.is_some());
-        let tables = Self {
-            sql,
-            schema,
-            ready: std::cell::Cell::new(false),
-        };
-        if there {
-            // A failure is logged; what needs the tables is then answered `internal`.
-            let _ = tables.prepare();
-        }
-        tables
-    }
-
-    /// All rows of a query; none where nothing was ever written.
-    pub fn rows(&self, query: &str, values: Vec<Value>) -> Result<Vec<Row>> {
-        if self.ready.get() {
-            self.sql.rows(query, values)
-        } else {
-            Ok(Vec::new())
-        }
-    }
-
-    /// The first row of a query.
-    pub fn row(&self, query: &str, values: Vec<Value>) -> Result<Option<Row>> {
-        Ok(self.rows(query, values)?.into_iter().next())
-    }
-
-    /// Runs one statement.
-    pub fn run(&self, query: &str, values: Vec<Value>) -> Result<usize> {
-        self.prepare()?;
-        self.sql.run(query, values)
-    }
-
-    /// [`commit`], with the tables made before if need be.
-    pub async fn commit(
-        &self,
-        state: &State,
-        writes: Vec<Write>,
-        alarm_at_ms: Option<u64>,
-    ) -> Result<()> {
-        self.prepare()?;
-        commit(state, writes, alarm_at_ms).await
-    }
-
-    fn prepare(&self) -> Result<()> {
-        if !self.ready.get() {
-            for statement in self.schema {
-                self.sql.run(statement, vec![])?;
-            }
-            self.ready.set(true);
-        }
-        Ok(())
-    }
-}
-
 /// A statement to run in a [`commit`].
 #[derive(Debug)]
 pub struct Write {
@@ -290,29 +212,13 @@ pub struct Write {
     pub query: &'static str,
     /// Its values.
     pub values: Vec<Value>,
-    /// Whether writing no row is an error: the row was changed by somebody else since it was read.
-    pub guarded: bool,
 }
 
 impl Write {
     /// A statement.
     #[must_use]
     pub fn new(query: &'static str, values: Vec<Value>) -> Self {
-        Self {
-            query,
-            values,
-            guarded: false,
-        }
-    }
-
-    /// A statement that must write a row, or the whole transaction is undone.
-    #[must_use]
-    pub fn guarded(query: &'static str, values: Vec<Value>) -> Self {
-        Self {
-            query,
-            values,
-            guarded: true,
-        }
+        Self { query, values }
     }
 }
 
@@ -327,12 +233,8 @@ pub async fn commit(state: &State, writes: Vec<Write>, alarm_at_ms: Option<u64>)
     let outer = state.storage();
     let run = outer.transaction(move |_| async move {
         for write in writes {
-            let rows = sql
-                .run(write.query, write.values)
+            sql.run(write.query, write.values)
                 .map_err(|_| worker::Error::from("a write of the transaction failed"))?;
-            if write.guarded && rows == 0 {
-                return Err(worker::Error::from("the row was changed since it was read"));
-            }
         }
         if let Some(at) = alarm
             && storage.get_alarm().await?.is_none()
