@@ -1,9 +1,9 @@
 // Sends a satchel to the storage's S3 endpoint by presigned URLs: four parts in flight, the part with the header
 // last, so that nobody can take an unfinished file for a whole one. What is done is saved as it happens, and a
 // later visit goes on from there.
-import { sleep } from '../../../sdk/js/src/client.js';
-import { SatchelError } from '../../../sdk/js/src/errors.js';
-import { MEDIA_TYPE } from '../../../sdk/js/src/format.js';
+import { sleep } from '../../../../sdk/js/src/client.js';
+import { SatchelError } from '../../../../sdk/js/src/errors.js';
+import { MEDIA_TYPE } from '../../../../sdk/js/src/format.js';
 
 const IN_FLIGHT = 4;
 const TRIES = 8;
@@ -95,7 +95,7 @@ export async function persist(act, { signal, onWait } = {}) {
 }
 
 /**
- * @param {{client: import('../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../sdk/js/src/keys.js').Key,
+ * @param {{client: import('../../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../../sdk/js/src/keys.js').Key,
  *   state: UploadState, blob: Blob, save: (state: UploadState) => Promise<unknown>, onProgress: (bytes: number) => void,
  *   onWait?: (error: SatchelError, seconds: number) => void, signal?: AbortSignal}} options `blob` is the whole satchel
  * @throws {SatchelError} `upload_gone` (begin again with a new state), `storage_refused`, `storage_cors`, `network`, `aborted`

@@ -1,4 +1,4 @@
-import { SatchelError } from '../../../sdk/js/src/errors.js';
+import { SatchelError } from '../../../../sdk/js/src/errors.js';
 
 const FOLDER = 'studio';
 /** Without private files ciphertext stays in memory: more than this would end the tab. */

@@ -1,14 +1,14 @@
 // A creator's works as this browser knows them, and the steps from a packed file to a published work. Every step
 // may be repeated: registering again is the same record, parts that arrived are known, a key taken in twice is one.
-import { buildHeader } from '../../../sdk/js/src/format.js';
-import * as db from '../shared/db.js';
+import { buildHeader } from '../../../../sdk/js/src/format.js';
+import * as db from '../../shared/db.js';
 import { removeKept } from './scratch.js';
 import { persist, upload } from './upload.js';
 
 /**
  * @typedef {object} Work
  * @property {string} work @property {Uint8Array} nonce @property {string} issuer
- * @property {string} title @property {import('../../../sdk/js/src/format.js').Terms} terms
+ * @property {string} title @property {import('../../../../sdk/js/src/format.js').Terms} terms
  * @property {string} name @property {string} mediaType @property {number} size plaintext bytes
  * @property {number} created Unix milliseconds
  * @property {'uploading'|'published'} state
@@ -38,7 +38,7 @@ export const addresses = ({ issuer, work }) => ({
 /**
  * Signs the header: from here on title and price are fixed for this version.
  * @param {{work: string, nonce: Uint8Array, issuer: string, title: string, terms: object, file: {name: string, mediaType: string},
- *   packed: object, contentKey: Uint8Array, creator: import('../../../sdk/js/src/keys.js').Key}} draft
+ *   packed: object, contentKey: Uint8Array, creator: import('../../../../sdk/js/src/keys.js').Key}} draft
  * @returns {Promise<Work>} saved
  */
 export async function fixWork({ work, nonce, issuer, title, terms, file, packed, contentKey, creator }) {
@@ -64,7 +64,7 @@ const notReady = (error) => {
 /**
  * Registers, uploads, hands over the key, publishes. Goes on where an earlier try stopped.
  * @param {Work} work changed and saved as steps are done
- * @param {{client: import('../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../sdk/js/src/keys.js').Key, payee: string,
+ * @param {{client: import('../../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../../sdk/js/src/keys.js').Key, payee: string,
  *   body: Blob, onProgress: (bytes: number, total: number) => void, onStep: (step: 'register'|'upload'|'finish') => void,
  *   onWait?: (error: Error, seconds: number) => void, signal?: AbortSignal}} options `body` is the packed body
  * @returns {Promise<Work>} published

@@ -1,7 +1,7 @@
 // Rearranges sound and film into fragmented MP4 without touching the pictures and sounds themselves. Loaded only
 // when a file needs it: the library is larger than the rest of the studio.
 import { BlobSource, Conversion, FLAC, Input, MATROSKA, MP4, Mp4OutputFormat, OGG, Output, QTFF, StreamTarget, WEBM } from 'mediabunny';
-import { SatchelError } from '../../../sdk/js/src/errors.js';
+import { SatchelError } from '../../../../sdk/js/src/errors.js';
 
 const FORMATS = [MP4, QTFF, WEBM, MATROSKA, OGG, FLAC];
 

@@ -1,5 +1,5 @@
 // The page's end of the pack worker.
-import { SatchelError } from '../../../sdk/js/src/errors.js';
+import { SatchelError } from '../../../../sdk/js/src/errors.js';
 
 function revive(error) {
   if (error.satchel) return new SatchelError(error.code, error.title, { detail: error.detail, next: error.next });

@@ -1,8 +1,8 @@
 // Reads, remuxes and encrypts in a worker, so that the page stays quick. Ciphertext goes to the origin private
 // file system, from where it is uploaded: it is on disk, so an upload can go on after a reload.
-import { SatchelError } from '../../../sdk/js/src/errors.js';
-import { blobSource, packBody, planFixed } from '../../../sdk/js/src/format.js';
-import { planMp3, planMp4, sniff } from '../../../sdk/js/src/plan.js';
+import { SatchelError } from '../../../../sdk/js/src/errors.js';
+import { blobSource, packBody, planFixed } from '../../../../sdk/js/src/format.js';
+import { planMp3, planMp4, sniff } from '../../../../sdk/js/src/plan.js';
 import { Scratch } from './scratch.js';
 
 /** What `inspect` found, for `pack` to use: the page asks for both with the same file. */
