@@ -1,4 +1,8 @@
 // Small helpers for our pages. Text from strangers only ever becomes text nodes here.
+import { locale, plural, words } from './i18n.js';
+import { text as catalogue } from './text.js';
+
+const t = words(catalogue);
 
 /** @param {string} selector @param {ParentNode} [root] @returns {HTMLElement} @throws {Error} if it isn't there */
 export function $(selector, root = document) {
@@ -42,8 +46,8 @@ export function announce(text, urgent = false) {
  * @param {string} [what] for screen readers: "Copy the link"
  * @returns {HTMLButtonElement}
  */
-export function copyButton(text, shown, what = 'Copy') {
-  const button = el('button', { type: 'button', class: 'button compact', 'aria-label': what, textContent: 'Copy' });
+export function copyButton(text, shown, what = t.copy) {
+  const button = el('button', { type: 'button', class: 'button compact', 'aria-label': what, textContent: t.copy });
   let timer;
   button.addEventListener('click', async () => {
     let done = true;
@@ -53,10 +57,10 @@ export function copyButton(text, shown, what = 'Copy') {
       done = false;
       if (shown) getSelection().selectAllChildren(shown);
     }
-    button.textContent = done ? 'Copied' : 'Press Ctrl-C';
-    announce(done ? 'Copied' : 'Selected: press Control C to copy');
+    button.textContent = done ? t.copied : t.pressCopy;
+    announce(done ? t.copied : t.selected);
     clearTimeout(timer);
-    timer = setTimeout(() => (button.textContent = 'Copy'), 2500);
+    timer = setTimeout(() => (button.textContent = t.copy), 2500);
   });
   return button;
 }
@@ -64,7 +68,7 @@ export function copyButton(text, shown, what = 'Copy') {
 /** A value with its copy button. @param {string} label for screen readers @param {string} value @returns {HTMLElement} */
 export function copyRow(label, value) {
   const shown = el('code', { class: 'value', textContent: value, tabIndex: 0, role: 'textbox', 'aria-readonly': 'true', 'aria-label': label });
-  return el('div', { class: 'copy' }, shown, copyButton(() => shown.textContent, shown, `Copy ${label}`));
+  return el('div', { class: 'copy' }, shown, copyButton(() => shown.textContent, shown, t.copyWhat(label)));
 }
 
 /**
@@ -74,8 +78,8 @@ export function copyRow(label, value) {
  */
 export function explain(error) {
   if (error?.name === 'SatchelError') return { title: error.title, text: [error.detail, error.next].filter(Boolean).join(' ') };
-  if (error?.name === 'QuotaExceededError') return { title: 'There is not enough space in this browser', text: 'Free some disk space, or leave the private window, and try again.' };
-  return { title: 'Something unexpected happened', text: `Load the page again; what was saved is still here. (${error?.message ?? error})` };
+  if (error?.name === 'QuotaExceededError') return { title: t.noSpace[0], text: t.noSpace[1] };
+  return { title: t.unexpected, text: t.unexpectedNext(error?.message ?? error) };
 }
 
 /** @param {unknown} error @param {...Node} actions buttons to offer @returns {HTMLElement} a notice; it announces itself */
@@ -84,7 +88,7 @@ export function problemNotice(error, ...actions) {
   return el('div', { class: 'notice bad', role: 'alert' }, el('strong', { textContent: title }), text && el('span', { textContent: text }), actions.length > 0 && el('div', { class: 'row' }, ...actions));
 }
 
-const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'];
+const UNITS = ['', 'KB', 'MB', 'GB', 'TB'];
 
 /** @param {number} bytes @returns {string} `4.2 MB`, decimal as file managers and providers count */
 export function formatBytes(bytes) {
@@ -95,7 +99,8 @@ export function formatBytes(bytes) {
     unit += 1;
   }
   const digits = unit === 0 || value >= 100 ? 0 : 1;
-  return `${value.toLocaleString(undefined, { maximumFractionDigits: digits })} ${unit === 0 && bytes === 1 ? 'byte' : UNITS[unit]}`;
+  if (unit === 0) return plural(bytes, t.bytes);
+  return `${value.toLocaleString(locale(), { maximumFractionDigits: digits })} ${UNITS[unit]}`;
 }
 
 /** @param {number} seconds @returns {string} `4:05`, `1:02:09` */
@@ -109,12 +114,11 @@ export function formatClock(seconds) {
 /** @param {number} seconds @returns {string} rough, as people say it: `about 3 minutes` */
 export function formatLeft(seconds) {
   if (!Number.isFinite(seconds)) return '';
-  if (seconds < 8) return 'a few seconds left';
-  if (seconds < 55) return `about ${Math.ceil(seconds / 10) * 10} seconds left`;
-  if (seconds < 90) return 'about a minute left';
-  if (seconds < 3600) return `about ${Math.round(seconds / 60)} minutes left`;
-  const hours = Math.round(seconds / 1800) / 2;
-  return `about ${hours} ${hours === 1 ? 'hour' : 'hours'} left`;
+  if (seconds < 8) return t.left.few;
+  if (seconds < 55) return t.left.seconds(Math.ceil(seconds / 10) * 10);
+  if (seconds < 90) return t.left.minute;
+  if (seconds < 3600) return t.left.minutes(Math.round(seconds / 60));
+  return plural(Math.round(seconds / 1800) / 2, t.left.hours);
 }
 
 /**

@@ -1,7 +1,8 @@
 // The wallet: balance, purchases, recovery words. Everything of it that matters is in this browser's storage.
 import { fundingId } from '../../../sdk/js/src/ids.js';
-import { formatUsd, usdToMsat } from '../../../sdk/js/src/money.js';
+import { usdToMsat } from '../../../sdk/js/src/money.js';
 import { loadConfig } from '../shared/config.js';
+import { fill, languageSwitch, usd, words } from '../shared/i18n.js';
 import { $, announce, copyRow, el } from '../shared/ui.js';
 import { createWallet, forgetWords, loadWallet, restoreWallet, signOutEverywhere, walletClient, wordsOnce } from '../shared/wallet-store.js';
 import { readAccount } from './account.js';
@@ -9,12 +10,16 @@ import { exactBits, worth } from './money.js';
 import { refundForm } from './refund.js';
 import { statement } from './statement.js';
 import { action, alertBox, moment, notice, problemBox, show, testBadge } from './view.js';
-import { text } from './text.js';
+import { text as catalogue } from './text.js';
+
+const text = words(catalogue);
 
 const TEST_USD = 5_000_000;
 const MSAT_PER_BIT = 100_000;
 
 const root = $('#app');
+fill(document, text);
+languageSwitch();
 const client = await walletClient();
 const { issuer } = await loadConfig();
 
@@ -35,7 +40,7 @@ function balanceSection(wallet, account, message) {
     try {
       await client.testMoney(wallet.account, wallet.device, { id: funding, msat: usdToMsat(TEST_USD, rate.usd_micros_per_btc) });
       const fresh = await readAccount(client, wallet);
-      section.replaceWith(balanceSection(wallet, fresh.account, notice(text.added(formatUsd(TEST_USD)), 'good')));
+      section.replaceWith(balanceSection(wallet, fresh.account, notice(text.added(usd(TEST_USD)), 'good')));
     } catch (error) {
       slot.replaceChildren(problemBox(error));
     }
@@ -47,7 +52,7 @@ function balanceSection(wallet, account, message) {
     account.incoming_msat > 0 && el('p', { textContent: text.incoming(amount(account.incoming_msat, rate)) }),
     account.pending_msat > 0 && el('p', { textContent: text.pending(amount(account.pending_msat, rate)) }),
     slot,
-    account.test_money && el('div', { class: 'row' }, action(text.addTest(formatUsd(TEST_USD)), addTest, 'primary')),
+    account.test_money && el('div', { class: 'row' }, action(text.addTest(usd(TEST_USD)), addTest, 'primary')),
     el('p', { class: 'muted small' }, text.rate(worth(MSAT_PER_BIT, rate.usd_micros_per_btc)), account.ledger === 'test' && ` ${text.testMoneyHint}`));
   return section;
 }
@@ -59,7 +64,7 @@ function purchaseRow({ work, title, use, usd_micros: price, msat, time, refunded
   if (refunded > 0) back = refunded >= msat ? text.refundedAll : text.refundedPart(exactBits(refunded));
   return el('li', { class: 'purchase' },
     el('div', { class: 'what' }, el('strong', { textContent: title }),
-      el('span', { class: 'muted small numbers' }, moment(time), ` · ${price === 0 ? text.free : formatUsd(price)}`, back && ` · ${back}`),
+      el('span', { class: 'muted small numbers' }, moment(time), ` · ${price === 0 ? text.free : usd(price)}`, back && ` · ${back}`),
       // What cost nothing can't be refunded.
       handle && msat > refunded && el('details', { class: 'handle' },
         el('summary', { class: 'small', 'aria-label': `${text.handle}: ${title}`, textContent: text.handle }),

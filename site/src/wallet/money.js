@@ -1,19 +1,20 @@
 // Amounts for people. The ledger counts millisatoshi; nothing here goes through a float.
-import { formatUsd, msatToUsd } from '../../../sdk/js/src/money.js';
+import { msatToUsd } from '../../../sdk/js/src/money.js';
+import { locale, usd } from '../shared/i18n.js';
 
 const MSAT_PER_BIT = 100_000n;
 
 /**
  * Bits with every digit there is: 277,777 msat is 2.77777 Bits, not "about 2.8".
- * @param {number} msat @param {string} [locale]
+ * @param {number} msat
  * @returns {string}
  */
-export function exactBits(msat, locale) {
+export function exactBits(msat) {
   const value = BigInt(msat);
   const whole = value / MSAT_PER_BIT;
   const part = String(value % MSAT_PER_BIT).padStart(5, '0').replace(/0+$/, '');
   const number = part ? `${whole}.${part}` : `${whole}`;
-  return `${new Intl.NumberFormat(locale, { maximumFractionDigits: 5 }).format(number)} ${number === '1' ? 'Bit' : 'Bits'}`;
+  return `${new Intl.NumberFormat(locale(), { maximumFractionDigits: 5 }).format(number)} ${number === '1' ? 'Bit' : 'Bits'}`;
 }
 
 /**
@@ -25,5 +26,5 @@ export function exactBits(msat, locale) {
 export function worth(msat, rate, { up = false } = {}) {
   const micros = msatToUsd(msat, rate) + (up ? 1 : 0);
   const step = micros >= 10_000 ? 10_000 : 100;
-  return formatUsd(micros - (micros % step) + (up && micros % step ? step : 0));
+  return usd(micros - (micros % step) + (up && micros % step ? step : 0));
 }

@@ -1,9 +1,12 @@
 // Paying back: who was paid names the purchase by the handle the buyer reads in their wallet.
-import { formatUsd, parseUsd, usdToMsat } from '../../../sdk/js/src/money.js';
+import { parseUsd, usdToMsat } from '../../../sdk/js/src/money.js';
+import { usd, words } from '../shared/i18n.js';
 import { el } from '../shared/ui.js';
 import { exactBits, worth } from './money.js';
 import { action, notice, problemBox } from './view.js';
-import { text } from './text.js';
+import { text as catalogue } from './text.js';
+
+const text = words(catalogue);
 
 const MSAT_PER_BIT = 100_000;
 const MAX_SEQ = 1_000;
@@ -76,7 +79,7 @@ export function refundForm(client, wallet, account, onDone) {
         if (!all.checked) throw error;
         return pay(purchase, seq + 1, leftOf(error));
       });
-      const words = done.replayed ? text.refundReplayed(exactBits(done.msat)) : text.refundDone(`${exactBits(done.msat)}${micros ? ` (${formatUsd(micros)})` : ''}`, done.fee_returned_msat > 0 && exactBits(done.fee_returned_msat));
+      const words = done.replayed ? text.refundReplayed(exactBits(done.msat)) : text.refundDone(`${exactBits(done.msat)}${micros ? ` (${usd(micros)})` : ''}`, done.fee_returned_msat > 0 && exactBits(done.fee_returned_msat));
       await onDone(words);
     } catch (error) {
       said.replaceChildren(problemBox(error));

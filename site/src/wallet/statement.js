@@ -1,8 +1,11 @@
 // The account's journal for people: every movement with the balance after it, and as files.
+import { words } from '../shared/i18n.js';
 import { announce, el } from '../shared/ui.js';
 import { exactBits } from './money.js';
 import { action, moment, notice, problemBox } from './view.js';
-import { text } from './text.js';
+import { text as catalogue } from './text.js';
+
+const text = words(catalogue);
 
 const FILES = { csv: ['CSV', 'text/csv'], json: ['JSON', 'application/json'] };
 

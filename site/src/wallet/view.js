@@ -1,5 +1,6 @@
 // What the pages of the wallet share beyond shared/ui.js.
-import { explain } from '../frame/problems.js';
+import { when } from '../shared/i18n.js';
+import { explain } from '../shared/problems.js';
 import { el } from '../shared/ui.js';
 
 /**
@@ -50,8 +51,7 @@ export const facts = (...rows) => el('dl', { class: 'facts' }, ...rows.filter(Bo
 
 /** A time for people and for programs. @param {number} seconds Unix @returns {HTMLElement} */
 export function moment(seconds) {
-  const when = new Date(seconds * 1000);
-  return el('time', { dateTime: when.toISOString(), textContent: new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(when) });
+  return el('time', { dateTime: new Date(seconds * 1000).toISOString(), textContent: when(seconds) });
 }
 
 /** The label of every amount that isn't real money. @param {string} text @param {string} [hint] */
