@@ -9,6 +9,7 @@ export * from './proof.js';
 export * from './terms.js';
 export * from './identity.js';
 export * from './client.js';
+export * from './pay.js';
 export * as cobblestone from './cobblestone.js';
 export * as format from './format.js';
 export * as plan from './plan.js';

@@ -157,7 +157,8 @@ pub(crate) fn preflight() -> Response {
         ("access-control-allow-methods", "GET, HEAD, POST"),
         (
             "access-control-allow-headers",
-            "authorization, content-type, dpop, range, if-range, if-none-match",
+            // x402's client sends the last one, meant for answers, with its requests.
+            "authorization, content-type, dpop, range, if-range, if-none-match, payment-signature, x-payment, access-control-expose-headers",
         ),
         ("access-control-max-age", "86400"),
     ];
@@ -170,7 +171,7 @@ pub(crate) fn open_to_all(headers: &mut Headers) -> worker::Result<()> {
     headers.set("access-control-allow-origin", "*")?;
     headers.set(
         "access-control-expose-headers",
-        "accept-ranges, content-length, content-range, etag, link, retry-after, www-authenticate",
+        "accept-ranges, content-length, content-range, crawler-price, etag, link, payment-receipt, payment-required, payment-response, retry-after, www-authenticate, x-payment-response",
     )?;
     headers.set("cross-origin-resource-policy", "cross-origin")
 }

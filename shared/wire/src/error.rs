@@ -57,6 +57,8 @@ codes! {
     ReceiptInvalid = "receipt_invalid", 401, "This is not a receipt of this issuer.", "Use the receipt as it was issued.";
     CapabilityInvalid = "capability_invalid", 401, "This capability is not for this session.", "Open a new session.";
     CapabilityExpired = "capability_expired", 401, "This capability has expired.", "Open a new session.";
+    PaymentRequired = "payment_required", 402, "This has to be paid for first.", "Pay as the headers say, or buy it in the wallet.";
+    PaymentInvalid = "payment_invalid", 402, "This payment is not for this address.", "Pay what is asked now.";
     InsufficientBalance = "insufficient_balance", 402, "There is not enough in the wallet.", "Add money, then approve again.";
     WrongKey = "wrong_key", 403, "This key may not act here.", "Use the key this was issued for.";
     DelegationExpired = "delegation_expired", 403, "This device's permission has ended.", "Open the wallet and sign in again.";

@@ -58,6 +58,14 @@ pub struct OrderFound {
 }
 satchel_json::read!(OrderFound { transfer, .. });
 
+/// An idempotency key is used for the payment with this digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claim {
+    /// Of the order as sent.
+    pub digest: String,
+}
+satchel_json::read!(Claim { digest, .. });
+
 /// What a work's object tells the other workers. Readers may keep it for 20 s.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WorkSnapshot {

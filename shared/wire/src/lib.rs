@@ -13,6 +13,7 @@ pub mod internal;
 pub mod jose;
 pub mod operator;
 pub mod order;
+pub mod paid;
 pub mod proof;
 pub mod quote;
 pub mod receipt;

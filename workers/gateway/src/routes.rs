@@ -136,9 +136,10 @@ fn nowhere(path: &str) -> Destination {
 fn api(segments: &[&str]) -> Option<&'static str> {
     match segments {
         ["v1", "works" | "uploads", ..] => Some("UPLOAD"),
-        ["v1", "quotes" | "orders" | "keys" | "intake", ..] | [".well-known", "jwks.json"] => {
-            Some("PURCHASE")
-        }
+        ["v1", "quotes" | "orders" | "keys" | "intake", ..]
+        | [".well-known", "jwks.json" | "did.json"] => Some("PURCHASE"),
+        // What a session costs: whoever streams cannot say.
+        ["v1", "sessions", work] if work.starts_with("wrk_") => Some("PURCHASE"),
         ["v1", "sessions", ..] => Some("STREAM"),
         ["v1", "accounts" | "operator" | "refunds", ..] | ["v1", "config"] => Some("LEDGER"),
         _ => None,

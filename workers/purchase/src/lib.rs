@@ -6,10 +6,12 @@
 //! | `POST /v1/orders`, `GET /v1/orders/{order}` | passes the order to the ledger, issues the receipt; leaves it for the key it is for |
 //! | `POST /v1/intake` | takes a content key in, wrapped before it goes anywhere |
 //! | `POST /v1/keys` | hands a content key to whoever owns a `download` work |
-//! | `GET /.well-known/jwks.json` | the keys receipts are signed with |
+//! | `GET`, `POST /v1/keys/{work}`, `/v1/sessions/{work}` | 402 with what it costs; paid by x402 or `Payment`: receipt and key |
+//! | `GET /.well-known/jwks.json`, `/did.json` | the keys receipts are signed with |
 #![forbid(unsafe_code)]
 
 pub mod keys;
+mod paid;
 mod pickup_do;
 pub mod quotes;
 mod routes;
@@ -29,7 +31,11 @@ async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Respons
             ("GET", ["v1", "orders", order]) => routes::pick_up(&call, &env, order).await,
             ("POST", ["v1", "intake"]) => routes::intake(call, &env).await,
             ("POST", ["v1", "keys"]) => routes::key(call, &env).await,
+            ("GET" | "POST", ["v1", "keys" | "sessions", work]) => {
+                paid::ask(&call, &env, work).await
+            }
             ("GET", [".well-known", "jwks.json"]) => routes::jwks(&env),
+            ("GET", [".well-known", "did.json"]) => paid::did(&env),
             (_, path) => Err(call.refuse(routes::methods(path))),
         }
     })

@@ -3,17 +3,22 @@
 //! The frame made the order id but does not know the account; the wallet knows the account but can't
 //! reach the frame where `opener` is cut. Written after posting only, so that nobody can occupy an
 //! order id without paying (docs/adr/0004).
+//!
+//! Under another name, made of a key and an idempotency key of that key's holder, it remembers which payment the
+//! idempotency key was used for.
 
 use satchel_edge::{Sql, Value, Write, commit, internal, json, now_ms, serve_object};
 use satchel_wire::{
     ErrorCode, Result,
     api::Done,
-    internal::{OrderFound, Transfer},
+    internal::{Claim, OrderFound, Transfer},
 };
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 /// How long a receipt waits to be picked up.
 const LIFE_MS: u64 = 3_600_000;
+/// How long an idempotency key is remembered: longer than the order under it may be sent.
+const CLAIM_LIFE_MS: u64 = 24 * 3_600_000;
 
 /// The object.
 #[durable_object(alarm)]
@@ -35,6 +40,7 @@ impl DurableObject for Pickup {
                     transfer: self.load()?,
                 }),
                 ("POST", "/") => self.leave(&call.json::<Transfer>().await?).await,
+                ("POST", "/claim") => self.claim(call.json::<Claim>().await?).await,
                 _ => Err(ErrorCode::NotFound.into()),
             }
         })
@@ -58,6 +64,35 @@ impl Pickup {
         }
         let row = self.sql.row("SELECT body FROM pickup", vec![])?;
         row.map(|row| row.json(0)).transpose()
+    }
+
+    /// Whether the name is free, or was claimed for the same before.
+    async fn claim(&self, claim: Claim) -> Result<Response> {
+        let there = self
+            .sql
+            .row("SELECT 1 FROM sqlite_master WHERE name = 'claim'", vec![])?;
+        if there.is_some() {
+            let row = self.sql.row("SELECT digest FROM claim", vec![])?;
+            let same = match &row {
+                Some(row) => row.text(0)? == claim.digest,
+                None => true,
+            };
+            return json(&Done { done: same });
+        }
+        let writes = vec![
+            Write::new("CREATE TABLE claim (digest TEXT NOT NULL)", vec![]),
+            Write::new(
+                "INSERT INTO claim VALUES (?)",
+                vec![Value::Text(claim.digest)],
+            ),
+        ];
+        commit(
+            &self.state,
+            writes,
+            Some(now_ms().saturating_add(CLAIM_LIFE_MS)),
+        )
+        .await?;
+        json(&Done { done: true })
     }
 
     async fn leave(&self, transfer: &Transfer) -> Result<Response> {

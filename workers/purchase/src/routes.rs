@@ -31,7 +31,8 @@ const JWKS_AGE_S: u32 = 300;
 pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
     match path {
         ["v1", "quotes" | "orders" | "intake" | "keys"] => &["POST"],
-        ["v1", "orders", _] | [".well-known", "jwks.json"] => &["GET"],
+        ["v1", "keys" | "sessions", _] => &["GET", "POST"],
+        ["v1", "orders", _] | [".well-known", "jwks.json" | "did.json"] => &["GET"],
         _ => &[],
     }
 }
@@ -39,6 +40,11 @@ pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
 /// `POST /v1/quotes`.
 pub(crate) async fn quote(mut call: Call, env: &Env) -> Result<Response> {
     let asked: QuoteIn = call.json().await?;
+    json(&quoted(env, &asked).await?)
+}
+
+/// A price in both moneys, held for some minutes.
+pub(crate) async fn quoted(env: &Env, asked: &QuoteIn) -> Result<QuoteOut> {
     let settings = Settings::of(env);
     let ledger = service(env, "LEDGER")?;
     let work: WorkSnapshot = ledger
@@ -49,8 +55,8 @@ pub(crate) async fn quote(mut call: Call, env: &Env) -> Result<Response> {
     }
     let rate: RateRecord = ledger.get("/internal/rate").await?;
     let rate = rate.rate.ok_or(ErrorCode::RateStale)?;
-    let quote = quotes::quote(&work.record, &asked, &rate, &settings.issuer()?, now_s())?;
-    json(&QuoteOut {
+    let quote = quotes::quote(&work.record, asked, &rate, &settings.issuer()?, now_s())?;
+    Ok(QuoteOut {
         quote: quote.issue(&settings.key("QUOTE_KEY")?)?,
         work: quote.work,
         version: quote.version,
@@ -65,11 +71,11 @@ pub(crate) async fn quote(mut call: Call, env: &Env) -> Result<Response> {
     })
 }
 
-fn receipt_key(env: &Env) -> Result<(String, SigningKey)> {
+pub(crate) fn receipt_key(env: &Env) -> Result<(String, SigningKey)> {
     Settings::of(env).signing_key("RECEIPT_KEYS")
 }
 
-fn issue(env: &Env, transfer: &Transfer) -> Result<String> {
+pub(crate) fn issue(env: &Env, transfer: &Transfer) -> Result<String> {
     let (kid, key) = receipt_key(env)?;
     Receipt::of(transfer, &Settings::of(env).issuer()?).sign(&kid, &key)
 }
@@ -81,10 +87,7 @@ pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
     // Only the shape is looked at here, so that nonsense does not travel.
     let sent = order::read(&body.order)?.claims.order;
     let leave = body.pickup.unwrap_or(true);
-    let answer = service(env, "LEDGER")?
-        .post::<_, Posted>("/internal/orders", &body)
-        .await;
-    let posted = match answer {
+    let posted = match decided(env, &body).await {
         // Money is reserved, a copy not yet: neither bought nor refused.
         Err(error) if error.code == ErrorCode::OrderPending => {
             let pending = OrderPendingOut {
@@ -108,6 +111,12 @@ pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
         receipt: issue(env, &posted.transfer)?,
         order,
     })
+}
+
+/// What the ledger says of an order.
+pub(crate) async fn decided(env: &Env, order: &OrderIn) -> Result<Posted> {
+    let ledger = service(env, "LEDGER")?;
+    ledger.post("/internal/orders", order).await
 }
 
 /// `GET /v1/orders/{order}`: the receipt, for the key it is for.
@@ -155,7 +164,7 @@ pub(crate) async fn intake(mut call: Call, env: &Env) -> Result<Response> {
     })
 }
 
-fn published(env: &Env) -> Result<Jwks> {
+pub(crate) fn published(env: &Env) -> Result<Jwks> {
     let ring = Settings::of(env).keyring("RECEIPT_KEYS")?;
     let keys = ring.keys().map(|(version, seed)| {
         PublishedKey::of(&version.to_string(), &SigningKey::from_seed(seed).public())
@@ -181,6 +190,11 @@ pub(crate) async fn key(mut call: Call, env: &Env) -> Result<Response> {
         return Err(ErrorCode::WrongKey.into());
     }
     let Empty {} = call.json().await?;
+    json(&content_key(env, &receipt).await?)
+}
+
+/// The content key behind a receipt that is proven to be its sender's: the entitlement decides.
+pub(crate) async fn content_key(env: &Env, receipt: &Receipt) -> Result<KeyOut> {
     let path = format!("/internal/entitlements/{}", receipt.handle);
     let entitled: Entitlement = service(env, "LEDGER")?.get(&path).await?;
     if entitled.work != receipt.work || entitled.version != receipt.version || !entitled.active {
@@ -192,10 +206,10 @@ pub(crate) async fn key(mut call: Call, env: &Env) -> Result<Response> {
     if entitled.usage != Use::Download {
         return Err(ErrorCode::StreamingOnly.into());
     }
-    let ring = settings.keyring("WRAPPING_KEYS")?;
+    let ring = Settings::of(env).keyring("WRAPPING_KEYS")?;
     let key = keys::release(&ring, &entitled.keys, &entitled.work)
         .map_err(|_| internal("a wrapped key does not open"))?;
-    json(&KeyOut {
+    Ok(KeyOut {
         work: entitled.work,
         version: entitled.version,
         content_key: satchel_crypto::b64::encode(key.as_bytes()),
