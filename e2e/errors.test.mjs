@@ -747,6 +747,7 @@ test('only the operator’s key takes works down and sets the rate', async () =>
 
 const ROUTES = [
   ['POST', '/v1/works'], ['GET', `/v1/works/${text.work}`], ['POST', `/v1/works/${text.work}/publish`],
+  ['POST', `/v1/works/${text.work}/update`], ['POST', `/v1/works/${text.work}/state`],
   ['POST', '/v1/uploads'], ['POST', `/v1/uploads/upl_${'a'.repeat(32)}/sign`], ['POST', '/v1/intake'],
   ['POST', '/v1/quotes'],
   ['POST', '/v1/orders'], ['GET', `/v1/orders/${textBought.order}`], ['POST', '/v1/keys'],

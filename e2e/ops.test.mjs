@@ -56,6 +56,7 @@ const REDIRECTS = [
 ];
 const API = [
   ['POST', '/v1/works'], ['GET', `/v1/works/${text.work}`], ['POST', `/v1/works/${text.work}/publish`],
+  ['POST', `/v1/works/${text.work}/update`], ['POST', `/v1/works/${text.work}/state`],
   ['POST', '/v1/uploads'], ['POST', '/v1/uploads/x/sign'], ['POST', '/v1/intake'], ['POST', '/v1/quotes'],
   ['POST', '/v1/orders'], ['GET', '/v1/orders/x'], ['POST', '/v1/keys'], ['GET', '/.well-known/jwks.json'],
   ['POST', '/v1/sessions'], ['POST', '/v1/sessions/x/windows/0'],

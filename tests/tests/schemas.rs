@@ -11,13 +11,14 @@ use satchel_wire::{
         AccountOut, OrderOut, OrderPendingOut, PurchasesOut, QuoteOut, Record, RefundOut,
         TransfersOut,
     },
-    command::{Command, Register},
+    command::{Command, Cover, Publish, Register, SetState, Update},
     delegation::Delegation,
     error::Problem,
     operator::Operator,
     order::Order,
     receipt::Receipt,
     refund::Refund,
+    shop::ShopSales,
     signout::SignOut,
 };
 use serde::Serialize;
@@ -91,8 +92,17 @@ fn quotes_agree() {
 }
 
 #[test]
-fn registrations_agree() {
+fn creators_commands_agree() {
     agree::<Command<Register>>("command_register");
+    agree::<Command<Publish>>("command_publish");
+    agree::<Command<Update>>("command_update");
+    agree::<Command<SetState>>("command_set_state");
+    agree::<Command<Cover>>("command_cover");
+}
+
+#[test]
+fn what_a_shop_is_told_agrees() {
+    agree::<ShopSales>("shop_sales");
 }
 
 #[test]

@@ -16,6 +16,8 @@ const ORDER_LIFE = 3600;
 const PENDING = { first: 250, grow: 1.6, most: 4000, end: 120_000 };
 
 /** @typedef {import('./keys.js').Key} Key */
+/** @typedef {{account: string, bps: number}} Split a collaborator's share of what is left of a price after the fee, hundredths of a percent */
+/** @typedef {{description?: string, cover?: {url: string, width: number, height: number, media_type: string}, suggest?: number[], monetization?: string}} Listing shown with a work (docs/API.md §2) */
 
 export class SatchelClient {
   /**
@@ -187,11 +189,11 @@ export class SatchelClient {
 
   /**
    * @param {Key} key the creator's @param {{work: string, nonce: Uint8Array}} work
-   * @param {{title: string, mediaType: string, terms: import('./format.js').Terms, payee: string}} details `payee` is an account
+   * @param {{title: string, mediaType: string, terms: import('./format.js').Terms, payee: string, splits?: Split[], listing?: Listing}} details `payee` is an account
    * @returns {Promise<object>} the record
    */
-  async register(key, work, { title, mediaType, terms, payee }) {
-    const command = await this.#command(key, 'register', work, { title, media_type: mediaType, terms: canonicalTerms(terms), payee });
+  async register(key, work, { title, mediaType, terms, payee, splits, listing }) {
+    const command = await this.#command(key, 'register', work, { title, media_type: mediaType, terms: canonicalTerms(terms), payee, splits, listing });
     return this.request('POST', '/v1/works', { body: { command } });
   }
 
@@ -214,9 +216,29 @@ export class SatchelClient {
     return this.request('POST', '/v1/intake', { body: { command: await this.#command(key, 'intake', work, { version, content_key: b64uEncode(contentKey), manifest }) } });
   }
 
-  /** @param {Key} key @param {{work: string, nonce: Uint8Array}} work @param {{version?: number, manifest: string, terms: import('./format.js').Terms}} details @returns {Promise<object>} the record */
-  async publish(key, work, { version = 1, manifest, terms }) {
-    return this.request('POST', `/v1/works/${work.work}/publish`, { body: { command: await this.#command(key, 'publish', work, { version, manifest, terms: canonicalTerms(terms) }) } });
+  /**
+   * @param {Key} key @param {{work: string, nonce: Uint8Array}} work
+   * @param {{version?: number, manifest: string, terms: import('./format.js').Terms, splits?: Split[], listing?: Listing}} details splits and
+   *   listing that are left out stay what they are; `[]` and `{}` clear them
+   * @returns {Promise<object>} the record
+   */
+  async publish(key, work, { version = 1, manifest, terms, splits, listing }) {
+    return this.request('POST', `/v1/works/${work.work}/publish`, { body: { command: await this.#command(key, 'publish', work, { version, manifest, terms: canonicalTerms(terms), splits, listing }) } });
+  }
+
+  /**
+   * Changes how a work is offered, without a new upload. What is left out is cleared; copies bought before stay what they are.
+   * @param {Key} key @param {{work: string, nonce: Uint8Array}} work
+   * @param {{title: string, terms: import('./format.js').Terms, splits?: Split[], listing?: Listing}} details `terms.use` stays that of the version on sale
+   * @returns {Promise<object>} the record
+   */
+  async update(key, work, { title, terms, splits, listing }) {
+    return this.request('POST', `/v1/works/${work.work}/update`, { body: { command: await this.#command(key, 'update', work, { title, terms: canonicalTerms(terms), splits, listing }) } });
+  }
+
+  /** Takes a work off sale, or puts it back; owners keep it. @param {Key} key @param {{work: string, nonce: Uint8Array}} work @param {'published'|'unpublished'} state @returns {Promise<object>} the record */
+  async setState(key, work, state) {
+    return this.request('POST', `/v1/works/${work.work}/state`, { body: { command: await this.#command(key, 'set_state', work, { state }) } });
   }
 
   // ------------------------------------------------------------ accounts

@@ -47,21 +47,25 @@ test('an order is made once and names everything the buyer agreed to', async () 
 test('commands have the members of docs/API.md §2 and no more', async () => {
   const key = await generateKey();
   const work = { work: `wrk_${'a'.repeat(52)}`, nonce: new Uint8Array(16) };
-  const { api, sent } = client(...Array(4).fill([200, {}]));
+  const { api, sent } = client(...Array(7).fill([200, {}]));
   const terms = { usd_micros: 1, use: 'stream', pay_more: false, junk: 1 };
   await api.register(key, work, { title: 't', mediaType: 'm/m', terms, payee: 'p' });
   await api.startUpload(key, work, { size: 9 });
   await api.intake(key, work, { contentKey: new Uint8Array(32), manifest: 'm' });
   await api.publish(key, work, { manifest: 'm', terms });
+  await api.update(key, work, { title: 't', terms, splits: [{ account: 'a', bps: 1 }], listing: { description: 'd' } });
+  await api.update(key, work, { title: 't', terms });
+  await api.setState(key, work, 'unpublished');
   const common = ['aud', 'cmd', 'creator', 'work', 'work_nonce', 'iat', 'exp'];
-  const own = [['title', 'media_type', 'terms', 'payee'], ['version', 'size'], ['version', 'content_key', 'manifest'], ['version', 'manifest', 'terms']];
+  const own = [['title', 'media_type', 'terms', 'payee'], ['version', 'size'], ['version', 'content_key', 'manifest'], ['version', 'manifest', 'terms'],
+    ['title', 'terms', 'splits', 'listing'], ['title', 'terms'], ['state']];
   for (const [i, request] of sent.entries()) {
     const { header, payload } = parseJws(request.json.command, 'satchel-command+jws', ['kid']);
     assert.equal(header.kid, key.jkt);
     assert.deepEqual(Object.keys(payload), [...common, ...own[i]]);
     if (payload.terms) assert.deepEqual(Object.keys(payload.terms), ['pay_more', 'usd_micros', 'use']);
   }
-  assert.deepEqual(sent.map((one) => new URL(one.url).pathname), ['/v1/works', '/v1/uploads', '/v1/intake', `/v1/works/${work.work}/publish`]);
+  assert.deepEqual(sent.map((one) => new URL(one.url).pathname), ['/v1/works', '/v1/uploads', '/v1/intake', ...['publish', 'update', 'update', 'state'].map((last) => `/v1/works/${work.work}/${last}`)]);
 });
 
 test('problems become errors with their members', async () => {

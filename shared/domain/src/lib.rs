@@ -8,5 +8,6 @@ pub mod allowance;
 pub mod id;
 pub mod ledger;
 pub mod money;
+pub mod splits;
 pub mod terms;
 pub mod work;

@@ -14,7 +14,7 @@ use satchel_domain::{
 };
 use serde::Serialize;
 
-use crate::{jose::Jwk, quote::QuotedRate};
+use crate::{jose::Jwk, listing::Listing, quote::QuotedRate};
 
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident {
@@ -60,6 +60,9 @@ shapes! {
         /// Copies that are gone, where the terms count them.
         #[serde(skip_serializing_if = "Option::is_none")]
         stock: Option<Stock>,
+        /// What its creator shows with it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        listing: Option<Listing>,
     }
     /// Copies of a work that are sold or reserved.
     #[derive(Default)]
@@ -90,6 +93,18 @@ shapes! {
         url: String,
         /// Thumbprint of the manifest's signer.
         signer: Thumbprint,
+        /// Where its plain preview lies in the packed file, if it has one that pages can show.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        preview: Option<Preview>,
+    }
+    /// A plain preview within a packed file.
+    Preview {
+        /// Of its first byte.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+        /// Told by its first bytes (docs/FORMAT.md).
+        media_type: String,
     }
     /// A new upload.
     UploadOut {

@@ -2,8 +2,10 @@
 
 use satchel_crypto::{Key32, b32, b64, ed25519::Verifier, hash::sha256_parts};
 use satchel_domain::{
-    id::{AccountId, WorkId},
+    id::{AccountId, Digest, WorkId},
+    splits::Split,
     terms::Terms,
+    work::WorkState,
 };
 use satchel_json::{self as json, FromJson, Object, Value};
 use serde::Serialize;
@@ -11,6 +13,7 @@ use serde::Serialize;
 use crate::{
     ApiError, ErrorCode, Result,
     jose::{self, Jwk, Names},
+    listing::Listing,
 };
 
 /// `typ` of a command.
@@ -52,12 +55,20 @@ pub struct Register {
     pub terms: Terms,
     /// Who is paid.
     pub payee: AccountId,
+    /// With whom the payee shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Split>>,
+    /// What is shown with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
 }
 satchel_json::read!(Register {
     title,
     media_type,
     terms,
-    payee
+    payee,
+    splits,
+    listing
 });
 
 /// Asks for an upload.
@@ -114,11 +125,67 @@ pub struct Publish {
     pub manifest: String,
     /// Terms from now on.
     pub terms: Terms,
+    /// Shares from now on; left out, they stay what they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Split>>,
+    /// What is shown from now on; left out, it stays what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
 }
 satchel_json::read!(Publish {
     version,
     manifest,
-    terms
+    terms,
+    splits,
+    listing
+});
+
+/// Changes how a work is offered, its versions left alone. What is left out is cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "cmd", rename = "update")]
+pub struct Update {
+    /// Title from now on.
+    pub title: String,
+    /// Terms from now on.
+    pub terms: Terms,
+    /// Shares from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Split>>,
+    /// What is shown from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
+}
+satchel_json::read!(Update {
+    title,
+    terms,
+    splits,
+    listing
+});
+
+/// Takes a work off sale, or puts it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "cmd", rename = "set_state")]
+pub struct SetState {
+    /// `published` or `unpublished`.
+    pub state: WorkState,
+}
+satchel_json::read!(SetState { state });
+
+/// Asks where to upload a cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "cmd", rename = "cover")]
+pub struct Cover {
+    /// Bytes, at most [`MAX_COVER_BYTES`](crate::listing::MAX_COVER_BYTES).
+    pub size: u64,
+    /// `image/webp`, `image/jpeg` or `image/png`.
+    pub media_type: String,
+    /// SHA-256 of the bytes.
+    pub sha256: Digest,
+}
+satchel_json::read!(Cover {
+    size,
+    media_type,
+    sha256
 });
 
 /// A kind of command.
@@ -138,6 +205,15 @@ impl Kind for Intake {
 }
 impl Kind for Publish {
     const CMD: &'static str = "publish";
+}
+impl Kind for Update {
+    const CMD: &'static str = "update";
+}
+impl Kind for SetState {
+    const CMD: &'static str = "set_state";
+}
+impl Kind for Cover {
+    const CMD: &'static str = "cover";
 }
 
 /// The members of a command of kind `T`, `cmd` among them.
@@ -193,8 +269,8 @@ pub async fn verify<T: FromJson + Kind>(
     Ok(command)
 }
 
-/// Checks title and media type.
-pub fn check_text(title: &str, media_type: &str) -> Result<()> {
+/// Checks a title.
+pub fn check_title(title: &str) -> Result<()> {
     let chars = title.chars().count();
     if chars == 0 || chars > MAX_TITLE_CHARS || !satchel_json::is_plain(title) {
         return Err(ApiError::new(
@@ -202,6 +278,12 @@ pub fn check_text(title: &str, media_type: &str) -> Result<()> {
             "a title has 1 to 200 characters",
         ));
     }
+    Ok(())
+}
+
+/// Checks title and media type.
+pub fn check_text(title: &str, media_type: &str) -> Result<()> {
+    check_title(title)?;
     let ok = media_type.len() <= MAX_MEDIA_TYPE_BYTES
         && media_type
             .split_once('/')

@@ -5,12 +5,18 @@ use satchel_domain::{
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
     ledger::{Agreement, Balances, Offer},
     money::{Msat, Rate},
+    splits::Split,
     terms::{Terms, Use},
     work::{Change, WorkState},
 };
 use serde::Serialize;
 
-use crate::{api::Record, api::VersionRecord, jose::Jwk, quote::QuotedRate};
+use crate::{
+    api::{Record, VersionRecord},
+    jose::Jwk,
+    listing::Listing,
+    quote::QuotedRate,
+};
 
 /// A posted transfer as far as receipts and keys need it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,12 +83,16 @@ pub struct WorkSnapshot {
     pub keys: Vec<VersionKeys>,
     /// Over how many inboxes its sales are spread; 1 unless it sells by the dozen a second.
     pub slots: Option<u32>,
+    /// With whom the payee shares. Told to nobody but the work's creator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Split>>,
 }
 satchel_json::read!(WorkSnapshot {
     record,
     payee,
     keys,
     slots,
+    splits,
     ..
 });
 
@@ -150,6 +160,12 @@ pub struct RegisterWork {
     pub terms: Terms,
     /// Who is paid.
     pub payee: AccountId,
+    /// With whom the payee shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Split>>,
+    /// What is shown with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
 }
 satchel_json::read!(RegisterWork {
     creator,
@@ -157,6 +173,8 @@ satchel_json::read!(RegisterWork {
     media_type,
     terms,
     payee,
+    splits,
+    listing,
     ..
 });
 
@@ -177,21 +195,38 @@ satchel_json::read!(Registered {
 /// `POST /internal/works/{work}/publish`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublishWork {
-    /// The version.
-    pub version: VersionRecord,
+    /// The version; none where only what follows changes, and then shares and listing that are left out
+    /// are cleared. With a version they stay.
+    pub version: Option<VersionRecord>,
     /// Title from now on.
     pub title: String,
     /// Terms from now on.
     pub terms: Terms,
+    /// Shares from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Split>>,
+    /// What is shown from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
 }
 satchel_json::read!(PublishWork {
     version,
     title,
     terms,
+    splits,
+    listing,
     ..
 });
 
-/// `POST /internal/works/{work}/state`, after an operator's command was verified.
+/// `POST /internal/works/{work}/offered`: its creator takes it off sale or puts it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Offered {
+    /// Whether it is on sale from now on.
+    pub on_sale: bool,
+}
+satchel_json::read!(Offered { on_sale, .. });
+
+/// `POST /state` of a work object, after an operator's command was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum StateChange {
     /// Take down.

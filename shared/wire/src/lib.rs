@@ -11,6 +11,7 @@ pub mod delegation;
 pub mod error;
 pub mod internal;
 pub mod jose;
+pub mod listing;
 pub mod operator;
 pub mod order;
 pub mod paid;
@@ -18,6 +19,7 @@ pub mod proof;
 pub mod quote;
 pub mod receipt;
 pub mod refund;
+pub mod shop;
 pub mod signout;
 
 pub use error::{ApiError, ErrorCode, Result};

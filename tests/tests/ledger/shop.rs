@@ -146,7 +146,7 @@ impl Ware {
 
     fn publish(&self) -> PublishWork {
         PublishWork {
-            version: VersionRecord {
+            version: Some(VersionRecord {
                 version: self.version,
                 manifest_digest: self.manifest(),
                 size: 1,
@@ -156,9 +156,12 @@ impl Ware {
                 usage: Use::Download,
                 url: "https://files.example/f".into(),
                 signer: Thumbprint::parse(&self.seller.jkt(0)).unwrap(),
-            },
+                preview: None,
+            }),
             title: self.title.clone(),
             terms: self.terms,
+            splits: None,
+            listing: None,
         }
     }
 }
@@ -329,6 +332,8 @@ impl Entry {
             media_type: "text/plain".into(),
             terms: ware.terms,
             payee: ware.seller.account.clone(),
+            splits: None,
+            listing: None,
         });
         let steps = [
             (format!("/register/{work}/test"), register.unwrap()),

@@ -251,13 +251,16 @@ impl WorkBook {
             title,
             media_type,
             terms,
+            listing,
             ..
         } = &self.snapshot.record;
         *creator == other.creator
             && *title == other.title
             && *media_type == other.media_type
             && *terms == other.terms
+            && *listing == other.listing
             && self.snapshot.payee == other.payee
+            && self.snapshot.splits == other.splits
     }
 
     /// Takes in a version's wrapped keys. A published version keeps the keys it was sold with.

@@ -70,9 +70,15 @@ pub fn fetch(request: &Request, env: Env, _context: JsValue) -> Promise {
                 routes::entitlement(&env, handle).await
             }
             ("GET", ["internal", "works", work]) => routes::work(&env, work).await,
-            ("POST", ["internal", "works", work, "register" | "intake" | "publish"]) => {
-                routes::change_work(call, &env, work).await
-            }
+            (
+                "POST",
+                [
+                    "internal",
+                    "works",
+                    work,
+                    "register" | "intake" | "publish" | "offered",
+                ],
+            ) => routes::change_work(call, &env, work).await,
             ("GET", ["internal", "rate"]) => routes::rate(&env).await,
             (_, path) => Err(call.refuse(routes::methods(path))),
         }

@@ -493,12 +493,13 @@ pub(crate) async fn work(env: &Env, work: &str) -> Result<Response> {
     json(&known)
 }
 
-/// `POST /internal/works/{work}/{register|intake|publish}`. The object reads the body.
+/// `POST /internal/works/{work}/{register|intake|publish|offered}`. The object reads the body.
 pub(crate) async fn change_work(mut call: Call, env: &Env, work: &str) -> Result<Response> {
     let work = work_id(work)?;
     let path = match call.segments().last().copied() {
         Some("register") => format!("/register/{work}/{}", ledger_name(env)?),
         Some("intake") => "/intake".to_owned(),
+        Some("offered") => "/offered".to_owned(),
         _ => "/publish".to_owned(),
     };
     let body = call.body().await?;

@@ -12,10 +12,10 @@ use satchel_domain::{
 use satchel_edge::{Value, internal};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    api::{Done, Record, Stock},
+    api::{Done, Record, Stock, VersionRecord},
     internal::{
-        OrderOf, PublishWork, RegisterWork, Registered, Reserve, Settled, Spread, StateChange,
-        VersionKeys, WorkSnapshot,
+        Offered, OrderOf, PublishWork, RegisterWork, Registered, Reserve, Settled, Spread,
+        StateChange, VersionKeys, WorkSnapshot,
     },
 };
 
@@ -84,6 +84,10 @@ impl Work {
                 let new: PublishWork = decode(body)?;
                 host.transact(move |tables| publish(tables, new.clone()))
                     .await
+            }
+            ["offered"] => {
+                let offered: Offered = decode(body)?;
+                host.transact(move |tables| offer(tables, offered)).await
             }
             ["state"] => {
                 let change: StateChange = decode(body)?;
@@ -292,6 +296,8 @@ fn register(tables: &impl Tables, work: &str, ledger: &str, new: RegisterWork) -
         media_type,
         terms,
         payee,
+        splits,
+        listing,
     } = new;
     let record = Record {
         work: WorkId::parse(work).map_err(internal)?,
@@ -309,12 +315,14 @@ fn register(tables: &impl Tables, work: &str, ledger: &str, new: RegisterWork) -
             LedgerId::Test
         },
         stock: None,
+        listing,
     };
     let snapshot = WorkSnapshot {
         record: record.clone(),
         payee,
         keys: Vec::new(),
         slots: None,
+        splits,
     };
     save(tables, &WorkBook { snapshot })?;
     encode(&Registered {
@@ -323,13 +331,50 @@ fn register(tables: &impl Tables, work: &str, ledger: &str, new: RegisterWork) -
     })
 }
 
+/// Puts a version on sale, or, without one, changes how the work is offered.
 fn publish(tables: &impl Tables, new: PublishWork) -> Result<Vec<u8>> {
     let mut book = known(tables)?;
     let PublishWork {
         version,
         title,
         terms,
+        splits,
+        listing,
     } = new;
+    let update = version.is_none();
+    if let Some(version) = version {
+        put_on_sale(&mut book, version)?;
+    }
+    let record = &mut book.snapshot.record;
+    if update {
+        if record.state == WorkState::TakenDown {
+            return Err(ErrorCode::WorkTakenDown.into());
+        }
+        // What was packed for one use can't be sold for another.
+        if record
+            .versions
+            .last()
+            .is_some_and(|it| it.usage != terms.usage)
+        {
+            let detail = "packed for another use: pack it again as a new version";
+            return Err(ApiError::new(ErrorCode::Malformed, detail));
+        }
+    }
+    record.title = title;
+    record.terms_digest = digest(&terms)?;
+    record.terms = terms;
+    if update || listing.is_some() {
+        record.listing = listing.filter(|listing| !listing.is_empty());
+    }
+    if update || splits.is_some() {
+        book.snapshot.splits = splits.filter(|splits| !splits.is_empty());
+    }
+    let record = record.clone();
+    save(tables, &book)?;
+    encode(&record)
+}
+
+fn put_on_sale(book: &mut WorkBook, version: VersionRecord) -> Result<()> {
     let keys = book
         .snapshot
         .keys(version.version)
@@ -343,13 +388,19 @@ fn publish(tables: &impl Tables, new: PublishWork) -> Result<Vec<u8>> {
     let record = &mut book.snapshot.record;
     match record
         .versions
-        .iter()
+        .iter_mut()
         .find(|old| old.version == version.version)
     {
-        Some(old) if *old == version => {}
-        Some(_) => return Err(ErrorCode::WorkConflict.into()),
+        Some(old) => {
+            // Those of before had none.
+            old.preview.clone_from(&version.preview);
+            if *old != version {
+                return Err(ErrorCode::WorkConflict.into());
+            }
+        }
         None if version.version == record.version.saturating_add(1) => {
             record.version = version.version;
+            record.media_type.clone_from(&version.media_type);
             record.versions.push(version);
         }
         None => {
@@ -361,12 +412,19 @@ fn publish(tables: &impl Tables, new: PublishWork) -> Result<Vec<u8>> {
         .state
         .after(Change::Publish, true)
         .map_err(|_| ErrorCode::WorkTakenDown)?;
-    record.title = title;
-    record.terms_digest = digest(&terms)?;
-    record.terms = terms;
-    if let Some(latest) = record.versions.last() {
-        record.media_type.clone_from(&latest.media_type);
-    }
+    Ok(())
+}
+
+/// Its creator takes it off sale, or puts it back.
+fn offer(tables: &impl Tables, offered: Offered) -> Result<Vec<u8>> {
+    let mut book = known(tables)?;
+    let record = &mut book.snapshot.record;
+    record.state = match (record.state, offered.on_sale) {
+        (WorkState::TakenDown, _) => return Err(ErrorCode::WorkTakenDown.into()),
+        (WorkState::Draft, _) => return Err(ErrorCode::NotPublished.into()),
+        (_, true) => WorkState::Published,
+        (_, false) => WorkState::Unpublished,
+    };
     let record = record.clone();
     save(tables, &book)?;
     encode(&record)

@@ -94,6 +94,7 @@ mod tests {
             version: 1,
             versions: Vec::new(),
             stock: None,
+            listing: None,
             ledger: LedgerId::Test,
         }
     }

@@ -19,7 +19,7 @@ use satchel_wire::{
     ErrorCode, Result,
     api::Record,
     command,
-    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
+    internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
     jose::{self, Jwk},
 };
 use serde_json::{Value, json};
@@ -99,6 +99,20 @@ pub(crate) fn publish_command(manifest: &str, change: impl FnOnce(&mut Value)) -
     command(1, &own, change)
 }
 
+pub(crate) fn update_command(change: impl FnOnce(&mut Value)) -> String {
+    let own = json!({
+        "cmd": "update", "title": "Ebb",
+        "terms": {"pay_more": true, "usd_micros": 700_000, "use": "download"},
+        "splits": [{"account": thumbprint(4), "bps": 2_500}],
+        "listing": {"description": "At sea", "suggest": [800_000]},
+    });
+    command(1, &own, change)
+}
+
+pub(crate) fn state_command(state: &str) -> String {
+    command(1, &json!({"cmd": "set_state", "state": state}), |_| ())
+}
+
 /// The manifest of a work of key `n`.
 pub(crate) fn manifest_of(n: u8) -> Value {
     json!({
@@ -161,6 +175,7 @@ impl Fake {
             version,
             versions: Vec::new(),
             stock: None,
+            listing: None,
             ledger: LedgerId::Test,
         });
         fake
@@ -237,6 +252,7 @@ impl World for Fake {
             payee,
             keys: Vec::new(),
             slots: None,
+            splits: None,
         })
     }
 
@@ -253,10 +269,25 @@ impl World for Fake {
         Ok(self.record())
     }
 
-    async fn packed(&self, key: &str, last: u64) -> Result<Option<Piece>> {
+    async fn offer(&self, work: &WorkId, offered: Offered) -> Result<Record> {
+        let mut state = self.0.borrow_mut();
+        let record = state.record.as_mut().filter(|record| record.work == *work);
+        let record = record.ok_or(ErrorCode::UnknownWork)?;
+        record.state = if offered.on_sale {
+            WorkState::Published
+        } else {
+            WorkState::Unpublished
+        };
+        Ok(record.clone())
+    }
+
+    async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>> {
         let piece = self.0.borrow().stored.get(key).cloned();
         Ok(piece.map(|mut piece| {
             piece.bytes.truncate(usize::try_from(last + 1).unwrap());
+            piece
+                .bytes
+                .drain(..usize::try_from(first).unwrap().min(piece.bytes.len()));
             piece
         }))
     }

@@ -5,7 +5,7 @@ use satchel_edge::{Env, Piece, Settings, internal, now_s, object, random, servic
 use satchel_wire::{
     Result,
     api::{Done, Record},
-    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
+    internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
 };
 
 use crate::{
@@ -79,9 +79,14 @@ impl World for Here<'_> {
         service(self.env, "LEDGER")?.post(&path, version).await
     }
 
-    async fn packed(&self, key: &str, last: u64) -> Result<Option<Piece>> {
+    async fn offer(&self, work: &WorkId, offered: Offered) -> Result<Record> {
+        let path = format!("/internal/works/{work}/offered");
+        service(self.env, "LEDGER")?.post(&path, &offered).await
+    }
+
+    async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>> {
         service(self.env, "FILES")?
-            .bytes(&format!("/f/{key}"), 0, last)
+            .bytes(&format!("/f/{key}"), first, last)
             .await
     }
 

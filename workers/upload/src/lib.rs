@@ -5,6 +5,8 @@
 //! | `POST /v1/works` | [`works::register`] |
 //! | `GET /v1/works/{work}` | [`works::record`] |
 //! | `POST /v1/works/{work}/publish` | [`works::publish`] |
+//! | `POST /v1/works/{work}/update` | [`works::update`] |
+//! | `POST /v1/works/{work}/state` | [`works::set_state`] |
 //! | `POST /v1/uploads` | [`uploads::begin`] |
 //! | `POST /v1/uploads/{upload}/sign` | [`uploads::sign`] |
 //!
@@ -63,6 +65,14 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
         Route::Publish(work) => {
             let body: CommandIn = call.json().await?;
             json(&works::publish(&here, &work, &body.command).await?)
+        }
+        Route::Update(work) => {
+            let body: CommandIn = call.json().await?;
+            json(&works::update(&here, &work, &body.command).await?)
+        }
+        Route::SetState(work) => {
+            let body: CommandIn = call.json().await?;
+            json(&works::set_state(&here, &work, &body.command).await?)
         }
         Route::Begin => {
             let body: CommandIn = call.json().await?;

@@ -12,6 +12,10 @@ pub(crate) enum Route {
     Record(WorkId),
     /// `POST /v1/works/{work}/publish`
     Publish(WorkId),
+    /// `POST /v1/works/{work}/update`
+    Update(WorkId),
+    /// `POST /v1/works/{work}/state`
+    SetState(WorkId),
     /// `POST /v1/uploads`
     Begin,
     /// `POST /v1/uploads/{upload}/sign`
@@ -23,7 +27,7 @@ impl Route {
     pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
         let allowed = match segments {
             ["v1", "works" | "uploads"]
-            | ["v1", "works", _, "publish"]
+            | ["v1", "works", _, "publish" | "update" | "state"]
             | ["v1", "uploads", _, "sign"] => "POST",
             ["v1", "works", _] => "GET",
             _ => return Err(ErrorCode::NotFound.into()),
@@ -35,6 +39,8 @@ impl Route {
             ["v1", "works"] => Ok(Self::Register),
             ["v1", "works", work] => Ok(Self::Record(work_id(work)?)),
             ["v1", "works", work, "publish"] => Ok(Self::Publish(work_id(work)?)),
+            ["v1", "works", work, "update"] => Ok(Self::Update(work_id(work)?)),
+            ["v1", "works", work, "state"] => Ok(Self::SetState(work_id(work)?)),
             ["v1", "uploads"] => Ok(Self::Begin),
             ["v1", "uploads", upload, "sign"] => UploadId::parse(upload)
                 .map(Self::Sign)
@@ -68,7 +74,15 @@ mod tests {
         );
         assert_eq!(
             of("POST", &format!("/v1/works/{work}/publish")),
-            Ok(Route::Publish(id))
+            Ok(Route::Publish(id.clone()))
+        );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/update")),
+            Ok(Route::Update(id.clone()))
+        );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/state")),
+            Ok(Route::SetState(id))
         );
         assert_eq!(of("POST", "/v1/uploads"), Ok(Route::Begin));
         let sign = Route::Sign(UploadId::parse(&upload).unwrap());
@@ -87,6 +101,8 @@ mod tests {
             ("GET", "/v1/works/wrk_\u{0}", ErrorCode::Malformed),
             ("GET", "/v1/works/x/y/z", ErrorCode::NotFound),
             ("POST", "/v1/works/x/publish", ErrorCode::Malformed),
+            ("POST", "/v1/works/x/update", ErrorCode::Malformed),
+            ("GET", "/v1/works/x/state", ErrorCode::MethodNotAllowed),
             ("POST", "/v1/uploads/upl_/sign", ErrorCode::Malformed),
             ("GET", "/v1/works", ErrorCode::MethodNotAllowed),
             ("DELETE", "/v1/works/x", ErrorCode::MethodNotAllowed),

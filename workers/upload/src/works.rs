@@ -2,16 +2,22 @@
 
 use satchel_crypto::b64;
 use satchel_domain::{
-    id::{Digest, Thumbprint, WorkId},
+    id::{AccountId, Digest, Thumbprint, WorkId},
+    splits::{self, Split},
     terms::{Terms, Use},
+    work::WorkState,
 };
 use satchel_edge::{Piece, Platform};
-use satchel_format::{FormatError, Layout, Manifest, SignedManifest, header, manifest};
+use satchel_format::{
+    FormatError, Layout, Manifest, SignedManifest, header, manifest,
+    preview::{PreviewType, SNIFF_BYTES},
+};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    api::{Record, VersionRecord},
-    command::{self, Command, Publish, Register},
-    internal::{PublishWork, RegisterWork, Registered},
+    api::{Preview, Record, VersionRecord},
+    command::{self, Command, Publish, Register, SetState, Update},
+    internal::{Offered, PublishWork, RegisterWork, Registered},
+    listing::Listing,
 };
 
 use crate::{uploads::object_key, world::World};
@@ -25,15 +31,20 @@ pub(crate) async fn register(world: &impl World, token: &str) -> Result<Register
         media_type,
         terms,
         payee,
+        splits,
+        listing,
     } = command.body;
     command::check_text(&title, &media_type)?;
     check_terms(&terms)?;
+    check_splits(splits.as_deref(), &payee)?;
     let details = RegisterWork {
         creator: command.creator,
         title,
         media_type,
         terms,
         payee,
+        splits: stored(splits),
+        listing: checked(listing, &terms, world, &command.work)?,
     };
     world.register(&command.work, &details).await
 }
@@ -50,30 +61,119 @@ pub(crate) async fn publish(world: &impl World, work: &WorkId, token: &str) -> R
     if command.work != *work {
         return Err(malformed("the command is for another work"));
     }
-    check_terms(&command.body.terms)?;
+    let terms = command.body.terms;
+    check_terms(&terms)?;
     let signed = SignedManifest::verify(&command.body.manifest).map_err(format_error)?;
     check_manifest(signed.manifest(), &command, world.issuer())?;
+    let splits = command.body.splits.clone();
+    if splits.is_some() {
+        check_splits(splits.as_deref(), &world.snapshot(work).await?.payee)?;
+    }
+    let listing = command.body.listing.clone();
+    if let Some(listing) = &listing {
+        listing.check(&terms, world.issuer(), work)?;
+    }
     let key = object_key(work, command.body.version);
     let last = last_manifest_byte(&signed);
-    let front = world.packed(&key, last).await?.ok_or(ErrorCode::NotReady)?;
-    check_front(&front, &signed)?;
-    let version = version_record(
-        &signed,
-        &command,
-        format!("{}/f/{key}", world.issuer()),
-        &front,
-    )?;
-    let title = signed.manifest().title.clone();
-    world
-        .publish(
-            work,
-            &PublishWork {
-                version,
-                title,
-                terms: command.body.terms,
-            },
-        )
-        .await
+    let front = world.packed(&key, 0, last).await?;
+    let front = front.ok_or(ErrorCode::NotReady)?;
+    let layout = check_front(&front, &signed)?;
+    let url = format!("{}/f/{key}", world.issuer());
+    let mut version = version_record(&signed, &command, url, &front)?;
+    version.preview = preview(world, &key, &layout).await?;
+    let new = PublishWork {
+        version: Some(version),
+        title: signed.manifest().title.clone(),
+        terms,
+        splits,
+        listing,
+    };
+    world.publish(work, &new).await
+}
+
+/// `POST /v1/works/{work}/update`. The ledger refuses another `use` than that of the version on sale.
+pub(crate) async fn update(world: &impl World, work: &WorkId, token: &str) -> Result<Record> {
+    let command =
+        command::verify::<Update>(&Platform, token, world.issuer(), world.now_s()).await?;
+    if command.work != *work {
+        return Err(malformed("the command is for another work"));
+    }
+    let Update {
+        title,
+        terms,
+        splits,
+        listing,
+    } = command.body;
+    command::check_title(&title)?;
+    check_terms(&terms)?;
+    if splits.is_some() {
+        check_splits(splits.as_deref(), &world.snapshot(work).await?.payee)?;
+    }
+    let new = PublishWork {
+        version: None,
+        title,
+        terms,
+        splits: stored(splits),
+        listing: checked(listing, &terms, world, work)?,
+    };
+    world.publish(work, &new).await
+}
+
+/// `POST /v1/works/{work}/state`.
+pub(crate) async fn set_state(world: &impl World, work: &WorkId, token: &str) -> Result<Record> {
+    let command =
+        command::verify::<SetState>(&Platform, token, world.issuer(), world.now_s()).await?;
+    if command.work != *work {
+        return Err(malformed("the command is for another work"));
+    }
+    let on_sale = match command.body.state {
+        WorkState::Published => true,
+        WorkState::Unpublished => false,
+        _ => return Err(malformed("state is published or unpublished")),
+    };
+    world.offer(work, Offered { on_sale }).await
+}
+
+fn check_splits(splits: Option<&[Split]>, payee: &AccountId) -> Result<()> {
+    splits::check(splits.unwrap_or_default(), payee)
+        .map_err(|_| malformed("splits: at most 16 other accounts, each once, 9,999 bps together"))
+}
+
+/// An empty list is none.
+fn stored(splits: Option<Vec<Split>>) -> Option<Vec<Split>> {
+    splits.filter(|splits| !splits.is_empty())
+}
+
+/// A listing that may be shown; one that says nothing is none.
+fn checked(
+    listing: Option<Listing>,
+    terms: &Terms,
+    world: &impl World,
+    work: &WorkId,
+) -> Result<Option<Listing>> {
+    if let Some(listing) = &listing {
+        listing.check(terms, world.issuer(), work)?;
+    }
+    Ok(listing.filter(|listing| !listing.is_empty()))
+}
+
+/// Where the plain preview lies, if pages can show it: told by its first bytes.
+async fn preview(world: &impl World, key: &str, layout: &Layout) -> Result<Option<Preview>> {
+    let (offset, length) = (layout.preview().start, u64::from(layout.preview_len()));
+    let sniffed = length.min(SNIFF_BYTES as u64);
+    let Some(last) = offset.saturating_add(sniffed).checked_sub(1) else {
+        return Ok(None);
+    };
+    if length == 0 {
+        return Ok(None);
+    }
+    let piece = world.packed(key, offset, last).await?;
+    let kind = piece.and_then(|piece| PreviewType::of(&piece.bytes));
+    Ok(kind.map(|kind| Preview {
+        offset,
+        length,
+        media_type: kind.media_type().to_owned(),
+    }))
 }
 
 fn malformed(what: &str) -> ApiError {
@@ -141,7 +241,7 @@ fn last_manifest_byte(signed: &SignedManifest) -> u64 {
 }
 
 /// Whether the stored file begins with this manifest and is as long as that says.
-fn check_front(front: &Piece, signed: &SignedManifest) -> Result<()> {
+fn check_front(front: &Piece, signed: &SignedManifest) -> Result<Layout> {
     let manifest = signed.manifest();
     let layout = Layout::parse(&front.bytes).map_err(|_| not_ready("stored bytes: no satchel"))?;
     let stored = front.bytes.get(header::FIXED_BYTES..).unwrap_or_default();
@@ -155,7 +255,7 @@ fn check_front(front: &Piece, signed: &SignedManifest) -> Result<()> {
         && u64::from(layout.segments()) == manifest.segments
         && (layout.preview_len() > 0) == manifest.preview_digest.is_some();
     if fits {
-        Ok(())
+        Ok(layout)
     } else {
         Err(not_ready("stored bytes: cut short or added to"))
     }
@@ -179,6 +279,7 @@ fn version_record(
         usage: usage(manifest.terms.usage),
         url,
         signer: Thumbprint::parse(&manifest.creator.0.jkt()).map_err(internal)?,
+        preview: None,
     })
 }
 
@@ -191,6 +292,7 @@ mod tests {
 
     const BODY_BYTES: u64 = 75;
 
+    type Change = Box<dyn Fn(&mut Value)>;
     /// A change to a good document, and the answer to what it makes of it.
     type Case = (fn(&mut Value), ErrorCode);
 
@@ -279,18 +381,119 @@ mod tests {
         .unwrap();
         let published = world.published().unwrap();
         assert_eq!(published.title, "Tide");
-        assert_eq!(published.version.size, 16_384 + BODY_BYTES);
-        assert_eq!(published.version.name, "tide.mp3");
-        assert_eq!(published.version.signer, fake::thumbprint(1));
+        let version = published.version.unwrap();
+        assert_eq!(version.size, 16_384 + BODY_BYTES);
+        assert_eq!(version.name, "tide.mp3");
+        assert_eq!(version.signer, fake::thumbprint(1));
         assert_eq!(
-            published.version.url,
+            version.url,
             format!("https://satchel.example/f/{}/1.satchel", fake::work())
         );
         let digest = satchel_crypto::sha256(token.as_bytes());
-        assert_eq!(
-            published.version.manifest_digest.as_str(),
-            b64::encode(&digest)
-        );
+        assert_eq!(version.manifest_digest.as_str(), b64::encode(&digest));
+        assert_eq!(version.preview, None);
+        assert_eq!((published.splits, published.listing), (None, None));
+    }
+
+    #[test]
+    fn a_preview_that_pages_can_show_is_found_in_the_packed_file() {
+        let token = manifest(|m| m["preview_digest"] = json!(b64::encode(&[6; 32])));
+        for (begins, shown) in [
+            (&b"\x89PNG\r\n\x1a\n"[..], Some("image/png")),
+            (b"ID3\x04", Some("audio/mpeg")),
+            (b"<svg>", None),
+            (b"", None),
+        ] {
+            let preview = [begins, &[0; 100]].concat();
+            let length = u32::try_from(preview.len()).unwrap();
+            let layout = Layout::plan(u32::try_from(token.len()).unwrap(), 1, length).unwrap();
+            let mut bytes = [&layout.encode()[..], token.as_bytes()].concat();
+            bytes.resize(usize::try_from(layout.preview().start).unwrap(), 0);
+            bytes.extend_from_slice(&preview);
+            let world = Fake::with_work(0);
+            let total = layout.body_start() + BODY_BYTES;
+            world.store(&object_key(&fake::work(), 1), bytes, total);
+            let command = fake::publish_command(&token, |_| ());
+            block_on(publish(&world, &fake::work(), &command)).unwrap();
+            let found = world.published().unwrap().version.unwrap().preview;
+            assert_eq!(found.as_ref().map(|p| &p.media_type[..]), shown);
+            if let Some(found) = found {
+                assert_eq!((found.offset, found.length), (16_384, length.into()));
+            }
+        }
+    }
+
+    #[test]
+    fn an_update_changes_terms_splits_and_listing_and_no_version() {
+        let world = Fake::with_work(1);
+        block_on(update(&world, &fake::work(), &fake::update_command(|_| ()))).unwrap();
+        let new = world.published().unwrap();
+        assert_eq!(new.version, None);
+        assert_eq!(new.title, "Ebb");
+        assert_eq!(new.splits.unwrap()[0].bps, 2_500);
+        assert_eq!(new.listing.unwrap().suggest, Some(vec![800_000]));
+        let cleared = fake::update_command(|c| {
+            c["splits"] = json!([]);
+            c["listing"] = json!({});
+        });
+        block_on(update(&world, &fake::work(), &cleared)).unwrap();
+        let new = world.published().unwrap();
+        assert_eq!((new.splits, new.listing), (None, None));
+    }
+
+    #[test]
+    fn an_update_outside_the_limits_is_refused() {
+        let many = |n: u8| {
+            let one = |i| json!({"account": fake::thumbprint(i + 10), "bps": 1});
+            Value::Array((0..n).map(one).collect())
+        };
+        let cases: Vec<Change> = vec![
+            Box::new(|c| c["terms"]["usd_micros"] = json!(1)),
+            Box::new(|c| c["title"] = json!("")),
+            Box::new(|c| c["title"] = json!("a\u{202e}b")),
+            Box::new(|c| c["splits"][0]["bps"] = json!(0)),
+            Box::new(|c| c["splits"][0]["bps"] = json!(10_000)),
+            Box::new(|c| c["splits"][0]["bps"] = json!("1")),
+            Box::new(|c| c["splits"][0]["account"] = json!(fake::thumbprint(3))),
+            Box::new(|c| c["splits"][0]["name"] = json!("x")),
+            Box::new(|c| c["splits"] = json!([c["splits"][0], c["splits"][0]])),
+            Box::new(move |c| c["splits"] = many(17)),
+            Box::new(|c| c["listing"]["suggest"] = json!([1])),
+            Box::new(|c| c["listing"]["description"] = json!("\u{0}")),
+            Box::new(|c| c["listing"]["surprise"] = json!(1)),
+            Box::new(|c| c["listing"]["monetization"] = json!("http://x")),
+            Box::new(|c| c["terms"]["pay_more"] = json!(false)),
+        ];
+        for change in cases {
+            let world = Fake::with_work(1);
+            let command = fake::update_command(change);
+            let refused = block_on(update(&world, &fake::work(), &command)).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::Malformed);
+            assert!(world.published().is_none());
+        }
+        let world = Fake::with_work(1);
+        let other = WorkId::parse(&format!("wrk_{}", "a".repeat(52))).unwrap();
+        let command = fake::update_command(|_| ());
+        let refused = block_on(update(&world, &other, &command)).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::Malformed);
+    }
+
+    #[test]
+    fn a_creator_takes_a_work_off_sale_and_puts_it_back() {
+        let world = Fake::with_work(1);
+        for (state, after) in [
+            ("unpublished", WorkState::Unpublished),
+            ("published", WorkState::Published),
+        ] {
+            let command = fake::state_command(state);
+            let record = block_on(set_state(&world, &fake::work(), &command)).unwrap();
+            assert_eq!(record.state, after);
+        }
+        for state in ["draft", "taken_down", "gone"] {
+            let command = fake::state_command(state);
+            let refused = block_on(set_state(&world, &fake::work(), &command)).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::Malformed);
+        }
     }
 
     #[test]

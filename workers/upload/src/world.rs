@@ -6,7 +6,7 @@ use satchel_edge::Piece;
 use satchel_wire::{
     Result,
     api::Record,
-    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
+    internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
 };
 
 use crate::{s3::Storage, uploads::Upload};
@@ -28,10 +28,12 @@ pub(crate) trait World {
     async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot>;
     /// Registers it with the ledger.
     async fn register(&self, work: &WorkId, details: &RegisterWork) -> Result<Registered>;
-    /// Publishes a version with the ledger.
+    /// Publishes a version with the ledger, or changes how the work is offered.
     async fn publish(&self, work: &WorkId, version: &PublishWork) -> Result<Record>;
-    /// The first bytes of a packed file, up to and with byte `last`.
-    async fn packed(&self, key: &str, last: u64) -> Result<Option<Piece>>;
+    /// Takes it off sale or puts it back.
+    async fn offer(&self, work: &WorkId, offered: Offered) -> Result<Record>;
+    /// Bytes of a packed file, from `first` up to and with byte `last`.
+    async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>>;
     /// Keeps a new upload.
     async fn keep(&self, id: &UploadId, upload: &Upload) -> Result<()>;
     /// An upload that was kept, `unknown_upload` where there is none.
