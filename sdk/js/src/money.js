@@ -12,7 +12,7 @@ export const MAX_PRICE = 1_000_000_000_000;
  * Reads a price as people type it: `1`, `0.50`, `$ .25`, `1,000.00`, `0,99`. Never goes through a float.
  * @param {string} text
  * @returns {number} usd_micros
- * @throws {SatchelError} `bad_price` with words for the form
+ * @throws {SatchelError} `bad_price` with words for the form; `members.why` is `form`, `digits` or `most` for words in other languages
  */
 export function parseUsd(text) {
   let cleaned = String(text).trim().replace(/^\$\s*/, '').replace(/\s*\$$/, '').trim();
@@ -20,16 +20,16 @@ export function parseUsd(text) {
   if (/^[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(cleaned)) cleaned = cleaned.replaceAll(',', '');
   else if (/^\d*,\d{1,6}$/.test(cleaned)) cleaned = cleaned.replace(',', '.');
   const match = /^(\d*)(?:\.(\d*))?$/.exec(cleaned);
-  if (!match || !(match[1] || match[2])) throw badPrice('Write the price in dollars, for example 0.50');
+  if (!match || !(match[1] || match[2])) throw badPrice('Write the price in dollars, for example 0.50', 'form');
   const [, whole, part = ''] = match;
-  if (part.replace(/0+$/, '').length > 6) throw badPrice('At most six digits after the point');
-  if (whole.length > 7) throw badPrice('At most $1,000,000');
+  if (part.replace(/0+$/, '').length > 6) throw badPrice('At most six digits after the point', 'digits');
+  if (whole.length > 7) throw badPrice('At most $1,000,000', 'most');
   const micros = Number(whole || '0') * 1_000_000 + Number(part.slice(0, 6).padEnd(6, '0'));
-  if (micros > MAX_PRICE) throw badPrice('At most $1,000,000');
+  if (micros > MAX_PRICE) throw badPrice('At most $1,000,000', 'most');
   return micros;
 }
 
-const badPrice = (title) => new SatchelError('bad_price', title);
+const badPrice = (title, why) => new SatchelError('bad_price', title, { members: { why } });
 
 /** @param {number} micros @returns {string} exact decimal dollars without a sign of currency, `0.50`, `0.0001` */
 export function usdText(micros) {

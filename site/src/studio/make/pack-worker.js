@@ -1,103 +1,122 @@
 // Reads, remuxes and encrypts in a worker, so that the page stays quick. Ciphertext goes to the origin private
-// file system, from where it is uploaded: it is on disk, so an upload can go on after a reload.
+// file system, from where it is uploaded: it is on disk, so an upload can go on after a reload. While it is being
+// written the page reads what is there already through here, and sends it.
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { blobSource, packBody, planFixed } from '../../../../sdk/js/src/format.js';
 import { planMp3, planMp4, sniff } from '../../../../sdk/js/src/plan.js';
+import { judge } from './kinds.js';
 import { Scratch } from './scratch.js';
 
-/** What `inspect` found, for `pack` to use: the page asks for both with the same file. */
-let seen = null;
+/** What `inspect` found, for `pack` to use. */
+let plan = null;
+/** Where the body is written to now. */
+let body = null;
+
+const refused = (codec) => new SatchelError('not_streamable', 'This file cannot be streamed', { members: { codec } });
+const head = async (file) => new Uint8Array(await file.slice(0, 4096).arrayBuffer());
+
+/** @returns {Promise<{how: 'as-is'|'remux', mse: string, mediaType: string}>} @throws {SatchelError} `not_streamable` */
+async function lookAt(file) {
+  const kind = sniff(await head(file));
+  if (kind === 'mp3') {
+    plan = await planMp3(blobSource(file));
+    return { how: 'as-is', mse: plan.mse, mediaType: 'audio/mpeg' };
+  }
+  if (kind === 'mp4') {
+    try {
+      plan = await planMp4(blobSource(file));
+      return { how: 'as-is', mse: plan.mse, mediaType: plan.mse.split(';')[0] };
+    } catch (error) {
+      if (error.code !== 'not_fragmented') throw error;
+    }
+  }
+  if (kind === 'other' && !/^(audio|video)\//.test(file.type)) throw refused('');
+  const { inspect } = await import('./remux.js');
+  return { how: 'remux', ...(await inspect(file)) };
+}
 
 /**
  * @param {{file: File}} request
- * @returns {Promise<{kind: string, stream: {ok: true, how: 'as-is'|'remux', mse: string, mediaType: string} | {ok: false, error: SatchelError}}>}
+ * @returns {Promise<{stream: {ok: true, how: 'as-is'|'remux', mse: string, mediaType: string} | {ok: false, error: object}}>}
  */
 async function inspect({ file }) {
-  const kind = sniff(new Uint8Array(await file.slice(0, 4096).arrayBuffer()));
-  seen = { file, plan: null };
+  plan = null;
   try {
-    if (kind === 'mp3') {
-      seen.plan = await planMp3(blobSource(file));
-      return { kind, stream: { ok: true, how: 'as-is', mse: seen.plan.mse, mediaType: 'audio/mpeg' } };
-    }
-    if (kind === 'mp4') {
-      try {
-        seen.plan = await planMp4(blobSource(file));
-        return { kind, stream: { ok: true, how: 'as-is', mse: seen.plan.mse, mediaType: seen.plan.mse.split(';')[0] } };
-      } catch (error) {
-        if (error.code !== 'not_fragmented') throw error;
-      }
-    }
-    if (kind === 'other' && !/^(audio|video)\//.test(file.type)) {
-      throw new SatchelError('not_streamable', 'Streaming is for sound and film', { detail: 'A document or archive is read whole.', next: 'Offer it as a download.' });
-    }
-    const { inspect: look } = await import('./remux.js');
-    return { kind, stream: { ok: true, how: 'remux', ...(await look(file)) } };
+    const found = await lookAt(file);
+    const verdict = judge(found.mse);
+    if (!verdict.ok) throw refused(verdict.codec);
+    return { stream: { ok: true, ...found } };
   } catch (error) {
-    return { kind, stream: { ok: false, error: plain(error) } };
+    return { stream: { ok: false, error: plain(error) } };
   }
 }
 
-/** Where packing goes; in memory where the browser has no private files, up to a size that tabs survive. */
-async function room(id, bytes) {
-  const estimate = await navigator.storage?.estimate?.().catch(() => null);
-  const free = estimate ? estimate.quota - estimate.usage : Infinity;
-  if (bytes > free) throw new SatchelError('no_space', 'There is not enough space in this browser', { detail: `The encrypted copy needs ${Math.ceil(bytes / 1e6)} MB.`, next: 'Free some disk space, or leave the private window, and try again.' });
-  return Scratch.create(id, bytes);
+/** The file as fragments, in a second scratch file. */
+async function remuxed(file, name, tell) {
+  const { remux } = await import('./remux.js');
+  const scratch = await Scratch.create(name, file.size * 1.1 + 4_194_304);
+  const at = (part) => tell({ phase: 'prepare', done: Math.round(part * file.size), total: file.size });
+  at(0);
+  await remux(file, (from, bytes) => scratch.write(from, bytes), at);
+  return { scratch, source: await scratch.finish() };
 }
 
 /**
- * Remuxes if needed and encrypts.
+ * Remuxes if needed and encrypts. `tell` hears of the plan before the first byte is encrypted.
  * @param {{id: string, work: string, contentKey: Uint8Array, file: File, use: 'download'|'stream', how: 'as-is'|'remux'}} request
- * @param {(progress: {phase: 'prepare'|'pack', done: number, total: number}) => void} tell
+ * @param {(news: object) => void} tell
  */
 async function pack({ id, work, contentKey, file, use, how }, tell) {
-  if (seen?.file !== file) seen = { file, plan: null };
   let source = file;
-  let plan = use === 'stream' ? seen.plan : null;
   let temporary = null;
+  let streamed = use === 'stream' ? plan : null;
   if (use === 'stream' && how === 'remux') {
-    const { remux } = await import('./remux.js');
-    temporary = await room(`${id}.mp4`, file.size * 2);
-    tell({ phase: 'prepare', done: 0, total: file.size });
-    await remux(file, (at, bytes) => temporary.write(at, bytes), (part) => tell({ phase: 'prepare', done: Math.round(part * file.size), total: file.size }));
-    source = await temporary.finish();
-    plan = await planMp4(blobSource(source));
-  } else if (use === 'stream' && !plan) {
-    plan = await (sniff(new Uint8Array(await file.slice(0, 4096).arrayBuffer())) === 'mp3' ? planMp3 : planMp4)(blobSource(file));
+    ({ scratch: temporary, source } = await remuxed(file, `${id}.mp4`, tell));
+    streamed = await planMp4(blobSource(source));
+  } else if (use === 'stream') {
+    streamed ??= await (sniff(await head(file)) === 'mp3' ? planMp3 : planMp4)(blobSource(file));
   }
-  const segments = plan?.segments ?? planFixed(source.size);
-  const scratch = await room(id, source.size * 1.01 + 100_000);
-  const body = await packBody({
+  const segments = streamed?.segments ?? planFixed(source.size);
+  body = await Scratch.create(id, source.size * 1.01 + 100_000);
+  const about = { segments, mse: streamed?.mse, durationMs: streamed?.duration_ms, kept: body.kept };
+  tell({ phase: 'plan', ...about });
+  let written = 0; // bytes of the body that `read` may ask for
+  const packed = await packBody({
     work, contentKey, segments, source: blobSource(source),
-    write: (at, bytes) => scratch.write(at, bytes),
-    onProgress: (done) => tell({ phase: 'pack', done, total: source.size }),
+    write: (at, bytes) => {
+      body.write(at, bytes);
+      written = at + bytes.length;
+    },
+    onProgress: (done) => tell({ phase: 'pack', done, total: source.size, written }),
   });
-  const packed = await scratch.finish();
+  const blob = await body.finish();
   await temporary?.remove();
-  return { segments, leaves: body.leaves, bodySize: body.bodySize, mse: plan?.mse, durationMs: plan?.duration_ms, blob: packed, kept: scratch.kept };
+  return { ...about, leaves: packed.leaves, bodySize: packed.bodySize, blob };
 }
+
+/** Bytes of the body that are written already. @param {{from: number, to: number}} range */
+const read = ({ from, to }) => body.read(from, to);
 
 /** Errors cross to the page as data: a class doesn't survive the way. */
 function plain(error) {
-  if (error?.name === 'SatchelError') return { satchel: true, code: error.code, title: error.title, detail: error.detail, next: error.next };
+  if (error?.name === 'SatchelError') return { satchel: true, code: error.code, title: error.title, detail: error.detail, next: error.next, members: error.members };
   return { satchel: false, name: error?.name ?? 'Error', message: String(error?.message ?? error) };
 }
 
-const calls = { inspect, pack };
+const calls = { inspect, pack, read };
 
-addEventListener('message', async ({ data: { call, request } }) => {
+addEventListener('message', async ({ data: { id, call, request } }) => {
   let last = 0;
-  const tell = (progress) => {
+  const tell = (news) => {
     // A message per segment would keep the page busy; ten a second look smooth.
     const now = performance.now();
-    if (now - last < 100 && progress.done !== progress.total) return;
+    if (news.phase !== 'plan' && now - last < 100 && news.done !== news.total) return;
     last = now;
-    postMessage({ progress });
+    postMessage({ id, news });
   };
   try {
-    postMessage({ result: await calls[call](request, tell) });
+    postMessage({ id, result: await calls[call](request, tell) });
   } catch (error) {
-    postMessage({ error: plain(error) });
+    postMessage({ id, error: plain(error) });
   }
 });

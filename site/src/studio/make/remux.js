@@ -1,20 +1,15 @@
 // Rearranges sound and film into fragmented MP4 without touching the pictures and sounds themselves. Loaded only
 // when a file needs it: the library is larger than the rest of the studio.
-import { BlobSource, Conversion, FLAC, Input, MATROSKA, MP4, Mp4OutputFormat, OGG, Output, QTFF, StreamTarget, WEBM } from 'mediabunny';
+import { ADTS, BlobSource, Conversion, FLAC, Input, MATROSKA, MP4, Mp4OutputFormat, OGG, Output, QTFF, StreamTarget, WEBM } from 'mediabunny';
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 
-const FORMATS = [MP4, QTFF, WEBM, MATROSKA, OGG, FLAC];
+const FORMATS = [ADTS, MP4, QTFF, WEBM, MATROSKA, OGG, FLAC];
 
-function refused(detail) {
-  return new SatchelError('not_streamable', 'This file cannot be streamed as it is', {
-    detail,
-    next: 'Offer it as a download, or convert it to MP4 (H.264 and AAC) or MP3.',
-  });
-}
+const refused = (codec) => new SatchelError('not_streamable', 'This file cannot be streamed', { members: { codec } });
 
 async function primaryTracks(input) {
   const tracks = [await input.getPrimaryVideoTrack(), await input.getPrimaryAudioTrack()].filter(Boolean);
-  if (tracks.length === 0) throw refused('It has neither sound nor picture.');
+  if (tracks.length === 0) throw refused('');
   return tracks;
 }
 
@@ -27,13 +22,13 @@ async function primaryTracks(input) {
 export async function inspect(file) {
   const input = new Input({ source: new BlobSource(file), formats: FORMATS });
   try {
-    if (!(await input.canRead())) throw refused('Its format is not one that players here know.');
+    if (!(await input.canRead())) throw refused('');
     const tracks = await primaryTracks(input);
     const format = new Mp4OutputFormat({ fastStart: 'fragmented' });
     const codecs = [];
     for (const track of tracks) {
       const codec = await track.getCodec();
-      if (!codec || !format.getSupportedCodecs().includes(codec)) throw refused(`${codec ? `“${codec}”` : 'What it holds'} does not fit into MP4.`);
+      if (!codec || !format.getSupportedCodecs().includes(codec)) throw refused(codec ?? '');
       codecs.push(await track.getCodecParameterString());
     }
     const kind = tracks.some((track) => track.isVideoTrack()) ? 'video/mp4' : 'audio/mp4';
@@ -65,7 +60,7 @@ export async function remux(file, write, onProgress) {
       showWarnings: false,
     });
     const lost = conversion.discardedTracks.filter(({ track, reason }) => reason !== 'discarded_by_user' && (track.isVideoTrack() || track.isAudioTrack()));
-    if (!conversion.isValid || lost.length > 0) throw refused('Its sound or picture does not fit into MP4.');
+    if (!conversion.isValid || lost.length > 0) throw refused(lost[0]?.track.codec ?? '');
     conversion.onProgress = onProgress;
     await conversion.execute();
   } finally {

@@ -1,12 +1,20 @@
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 
 const FOLDER = 'studio';
-/** Without private files ciphertext stays in memory: more than this would end the tab. */
-const MEMORY_LIMIT = 268_435_456;
+/** Where the browser has no private files, or too little room: ciphertext stays in memory. More than this would end the tab. */
+export const MEMORY_LIMIT = 268_435_456;
 
 const folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
 
-/** A file of the origin private file system, written in a worker; or memory where there is no such thing. */
+/** Bytes this browser lets the page keep; Infinity where it doesn't say. */
+async function room() {
+  const estimate = await navigator.storage?.estimate?.().catch(() => null);
+  return estimate ? estimate.quota - estimate.usage : Infinity;
+}
+
+const tooLarge = (size) => new SatchelError('no_room', 'This browser cannot keep a file of this size', { members: { size, limit: MEMORY_LIMIT } });
+
+/** A file of the origin private file system, written in a worker; or memory where there is no such thing or no room. */
 export class Scratch {
   #name;
   #directory;
@@ -18,26 +26,29 @@ export class Scratch {
   /**
    * @param {string} name @param {number} size bytes it may become
    * @returns {Promise<Scratch>}
-   * @throws {SatchelError} `no_storage` if it fits neither disk nor memory
+   * @throws {SatchelError} `no_room` if it fits neither disk nor memory
    */
   static async create(name, size) {
     const scratch = new Scratch();
     scratch.#name = name;
     try {
+      // Asked before anything is written: a disk that is full in the middle has cost an hour.
+      if (size > (await room())) throw new DOMException('no space', 'QuotaExceededError');
       scratch.#directory = await folder();
       scratch.#file = await scratch.#directory.getFileHandle(name, { create: true });
       scratch.#handle = await scratch.#file.createSyncAccessHandle();
       scratch.#handle.truncate(0);
-    } catch (cause) {
+    } catch {
       scratch.#handle = null;
-      if (size > MEMORY_LIMIT) throw new SatchelError('no_storage', 'This browser cannot keep a file of this size', { next: 'Leave the private window, or use another browser.', cause });
+      scratch.#file = undefined;
+      if (size > MEMORY_LIMIT) throw tooLarge(size);
     }
     return scratch;
   }
 
   /** Whether it survives a reload. */
   get kept() {
-    return this.#file !== undefined && this.#parts.length === 0;
+    return this.#file !== undefined;
   }
 
   /** @param {number} at @param {Uint8Array} bytes in memory only from the end on */
@@ -56,16 +67,30 @@ export class Scratch {
     this.#length += bytes.length;
   }
 
+  /** What was written already, while more is being written. @param {number} from @param {number} to @returns {Promise<Blob>} */
+  async read(from, to) {
+    if (!this.#handle) return (this.#file ? await this.#file.getFile() : new Blob(this.#parts)).slice(from, to);
+    const bytes = new Uint8Array(to - from);
+    for (let done = 0; done < bytes.length; ) {
+      const read = this.#handle.read(bytes.subarray(done), { at: from + done });
+      if (read === 0) throw new Error('scratch ends too early');
+      done += read;
+    }
+    return new Blob([bytes]);
+  }
+
   /** @returns {Promise<Blob>} what was written; on disk, so that slices cost no memory */
   async finish() {
     if (!this.#handle) return new Blob(this.#parts);
     this.#handle.flush();
     this.#handle.close();
+    this.#handle = null;
     return this.#file.getFile();
   }
 
   async remove() {
-    if (this.#handle) await this.#directory.removeEntry(this.#name);
+    this.#handle?.close();
+    if (this.#file) await this.#directory.removeEntry(this.#name);
     this.#parts = [];
   }
 }
@@ -80,7 +105,11 @@ export async function keptFile(name) {
 }
 
 /** Removes a file kept from packing; one that isn't there is fine. @param {string} name */
-export const removeKept = async (name) => (await folder()).removeEntry(name).catch(() => {});
+export async function removeKept(name) {
+  try {
+    await (await folder()).removeEntry(name);
+  } catch { /* gone already, or never was */ }
+}
 
 /** Removes files that no unfinished work needs. @param {Set<string>} needed names */
 export async function sweep(needed) {

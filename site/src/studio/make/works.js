@@ -1,31 +1,50 @@
 // A creator's works as this browser knows them, and the steps from a packed file to a published work. Every step
 // may be repeated: registering again is the same record, parts that arrived are known, a key taken in twice is one.
+import { sha256, b64uEncode } from '../../../../sdk/js/src/bytes.js';
+import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { buildHeader } from '../../../../sdk/js/src/format.js';
 import * as db from '../../shared/db.js';
+import { putBlob, persist } from './s3.js';
 import { removeKept } from './scratch.js';
-import { persist, upload } from './upload.js';
 
 /**
  * @typedef {object} Work
- * @property {string} work @property {Uint8Array} nonce @property {string} issuer
- * @property {string} title @property {import('../../../../sdk/js/src/format.js').Terms} terms
- * @property {string} name @property {string} mediaType @property {number} size plaintext bytes
+ * @property {string} work @property {Uint8Array} nonce @property {string} issuer @property {number} version
+ * @property {Work} [replaces] what is for sale now, where this is a new version of it
  * @property {number} created Unix milliseconds
- * @property {'uploading'|'published'} state
- * @property {string} [manifest] its JWS, for later changes of the terms
- * @property {object} [packed] until it is published: what `pack` gave, the header, the content key, the upload's state
+ * @property {'draft'|'uploading'|'published'} state
+ * @property {string} title @property {import('../../../../sdk/js/src/format.js').Terms} terms @property {number} size plaintext bytes
+ * @property {object} [form] what was typed so far @property {{name: string, size: number, type: string}} source the file that was chosen
+ * @property {Packed} [packed] once packing has finished: before that its content key is nowhere, and never used again
+ * @property {Offer} [offer] once publishing was asked for @property {Uint8Array} [header] @property {string} [manifest] its JWS
+ * @property {import('./uploader.js').UploadState} [upload]
+ */
+/**
+ * @typedef {object} Packed
+ * @property {string} id of the packing, and of its file if `kept` @property {boolean} kept @property {Uint8Array} contentKey
+ * @property {'download'|'stream'} use @property {string} mediaType @property {string} name @property {string} [mse] @property {number} [durationMs]
+ * @property {import('../../../../sdk/js/src/format.js').Segment[]} segments @property {Uint8Array} leaves @property {number} bodySize
+ */
+/**
+ * @typedef {object} Offer what buyers are shown
+ * @property {string} title @property {object} terms @property {object[]} [splits] @property {object} [listing]
+ * @property {{blob: Blob, width: number, height: number}} [cover] @property {Uint8Array} [preview] @property {number} signed Unix seconds
  */
 
 /** @returns {Promise<Work[]>} newest first */
 export const listWorks = async () => (await db.getAll('works')).sort((a, b) => b.created - a.created);
 
+/** @param {string} work @returns {Promise<Work|undefined>} */
+export const readWork = (work) => db.get('works', work);
+
 /** @param {Work} work */
 export const saveWork = (work) => db.put('works', work.work, work);
 
-/** Forgets it in this browser only. @param {Work} work */
+/** Forgets in this browser what was not published; the version that is for sale stays. @param {Work} work */
 export async function forgetWork(work) {
-  await db.remove('works', work.work);
-  if (work.packed?.file) await removeKept(work.packed.file).catch(() => {});
+  if (work.replaces) await saveWork(work.replaces);
+  else await db.remove('works', work.work);
+  if (work.packed?.kept) await removeKept(work.packed.id);
 }
 
 /** @param {Work} work @returns {{link: string, snippet: string, embed: string}} */
@@ -35,25 +54,17 @@ export const addresses = ({ issuer, work }) => ({
   embed: `${issuer}/embed/${work}`,
 });
 
-/**
- * Signs the header: from here on title and price are fixed for this version.
- * @param {{work: string, nonce: Uint8Array, issuer: string, title: string, terms: object, file: {name: string, mediaType: string},
- *   packed: object, contentKey: Uint8Array, creator: import('../../../../sdk/js/src/keys.js').Key}} draft
- * @returns {Promise<Work>} saved
- */
-export async function fixWork({ work, nonce, issuer, title, terms, file, packed, contentKey, creator }) {
-  const { header, manifest } = await buildHeader({
-    creatorKey: creator, nonce, issuer, title, name: file.name, mediaType: file.mediaType, mse: terms.use === 'stream' ? packed.mse : undefined,
-    durationMs: packed.durationMs, terms, contentKey, segments: packed.segments, leaves: packed.leaves,
+/** Everything before the body. Title and price are fixed by it for this version. */
+const headerOf = ({ nonce, version, issuer, offer }, packed, creator) =>
+  buildHeader({
+    creatorKey: creator, nonce, version, issuer, title: offer.title, name: packed.name, mediaType: packed.mediaType,
+    mse: packed.use === 'stream' ? packed.mse : undefined, durationMs: packed.durationMs, terms: offer.terms,
+    contentKey: packed.contentKey, segments: packed.segments, leaves: packed.leaves, preview: offer.preview, created: offer.signed,
   });
-  const made = {
-    work, nonce, issuer, title, terms, name: file.name, mediaType: file.mediaType, created: Date.now(), state: 'uploading', manifest,
-    size: packed.segments.reduce((sum, segment) => sum + segment.plain_len, 0),
-    packed: { file: packed.kept ? packed.id : null, bodySize: packed.bodySize, header, contentKey, upload: null },
-  };
-  await saveWork(made);
-  return made;
-}
+
+/** Digests have a fixed length, so a header with blank ones is as long as the real one. */
+const reserved = async (work, packed, creator) =>
+  (await headerOf(work, { ...packed, leaves: new Uint8Array(packed.segments.length * 32) }, creator)).header.length;
 
 /** A storage that has just closed an upload may need a moment before another part sees it. */
 const notReady = (error) => {
@@ -61,47 +72,97 @@ const notReady = (error) => {
   throw error;
 };
 
+/** The cover goes to its own place; what is answered becomes part of the listing. */
+async function sendCover(work, { client, creator, id, tries }) {
+  const { cover, listing } = work.offer;
+  if (!cover || listing?.cover) return;
+  const { blob, width, height } = cover;
+  const digest = b64uEncode(await sha256(new Uint8Array(await blob.arrayBuffer())));
+  const url = await persist(async () => {
+    const signed = await client.cover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
+    try {
+      await putBlob(signed, blob, () => {}, tries.signal);
+    } catch (error) {
+      // There already: its name is its hash, and `if-none-match` keeps it from being written twice.
+      if (error.status !== 412) throw error;
+    }
+    return signed.cover_url;
+  }, tries);
+  work.offer.listing = { ...listing, cover: { url, width, height, media_type: blob.type } };
+}
+
 /**
  * Registers, uploads, hands over the key, publishes. Goes on where an earlier try stopped.
- * @param {Work} work changed and saved as steps are done
+ * @param {Work} work with its `offer`; changed and saved as steps are done
  * @param {{client: import('../../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../../sdk/js/src/keys.js').Key, payee: string,
- *   body: Blob, onProgress: (bytes: number, total: number) => void, onStep: (step: 'register'|'upload'|'finish') => void,
- *   onWait?: (error: Error, seconds: number) => void, signal?: AbortSignal}} options `body` is the packed body
+ *   packing: object, packed: Promise<Packed>, body: {size: number, read: Function}, sender: import('./uploader.js').Sender,
+ *   onProgress: (bytes: number, total: number) => void, onStep: (step: 'register'|'upload'|'finish') => void,
+ *   onWait?: (error: Error, seconds: number) => void, signal?: AbortSignal}} options `packing` is the plan and the key, `packed` comes
+ *   true when `body` is whole
  * @returns {Promise<Work>} published
  * @throws {SatchelError}
  */
-export async function publishWork(work, { client, creator, payee, body, onProgress, onStep, onWait, signal }) {
-  const { packed } = work;
+export async function publishWork(work, { client, creator, payee, packing, packed, body, sender, onProgress, onStep, onWait, signal }) {
   const tries = { signal, onWait };
   const id = { work: work.work, nonce: work.nonce };
-  // The body stays on disk: joining blobs copies nothing.
-  const blob = new Blob([packed.header, body]);
+  const { version, offer } = work;
+  // Before the body is whole nothing of this is kept: a packing that is cut off begins anew, under another key.
+  const save = async () => work.packed && saveWork(work);
+
   onStep('register');
-  await persist(() => client.register(creator, id, { title: work.title, mediaType: work.mediaType, terms: work.terms, payee }), tries);
+  const { title, terms } = offer;
+  if (!work.replaces) await persist(() => client.register(creator, id, { title, mediaType: packing.mediaType, terms, payee, ...(offer.splits && { splits: offer.splits }) }), tries);
+  await sendCover(work, { client, creator, id, tries });
+  await save();
 
   onStep('upload');
-  for (let begun = 0; !packed.upload?.complete; ) {
-    if (!packed.upload || packed.upload.expires < Date.now() / 1000 + 60) {
-      const started = await persist(() => client.startUpload(creator, id, { size: blob.size }), tries);
-      packed.upload = { ...started, etags: {} };
-      begun += 1;
-      await saveWork(work);
+  const front = work.header?.length ?? (await reserved(work, packing, creator));
+  const size = front + body.size;
+  // Signed once and then kept: a header signed again would not fit what was sent already.
+  const header = (async () => {
+    if (!work.header) {
+      const made = await headerOf(work, await packed, creator);
+      if (made.header.length !== front) throw new SatchelError('malformed', 'The front of the satchel changed its length');
+      Object.assign(work, { header: made.header, manifest: made.manifest, state: 'uploading' });
+      await save();
     }
+    return new Blob([work.header]);
+  })();
+  header.catch(() => {});
+  const read = async (from, to, stop) => {
+    const parts = [];
+    if (from < front) parts.push((await header).slice(from, Math.min(to, front)));
+    if (to > front) parts.push(await body.read(Math.max(from, front) - front, to - front, stop));
+    return new Blob(parts);
+  };
+  for (let begun = 0; !work.upload?.complete; ) {
+    if (!work.upload || work.upload.size !== size || work.upload.expires < Date.now() / 1000 + 60) {
+      const started = await persist(() => client.startUpload(creator, id, { version, size }), tries);
+      work.upload = { ...started, etags: {} };
+      begun += 1;
+      await save();
+    }
+    const state = work.upload;
+    const sign = (request, stop) => client.signUpload(creator, state.upload, request, { signal: stop });
     try {
-      await upload({ client, creator, state: packed.upload, blob, save: () => saveWork(work), onProgress: (bytes) => onProgress(bytes, blob.size), onWait, signal });
+      await sender.send(work.work, { size, read, state, save, sign, onWait }, { onProgress: (bytes) => onProgress(bytes, size) });
     } catch (error) {
       // Storage or issuer has forgotten the upload (they do after days): once more from the start.
       if (!['upload_gone', 'unknown_upload'].includes(error.code) || begun > 1) throw error;
-      packed.upload = null;
+      work.upload = null;
     }
   }
 
   onStep('finish');
-  await persist(() => client.intake(creator, id, { contentKey: packed.contentKey, manifest: work.manifest }), tries);
-  await persist(() => client.publish(creator, id, { manifest: work.manifest, terms: work.terms }).catch(notReady), tries);
-  // The key is with the issuer now; here it would only lie about.
-  const published = { ...work, state: 'published', packed: undefined };
+  await header;
+  const { contentKey } = await packed;
+  const { splits, listing } = offer;
+  await persist(() => client.intake(creator, id, { version, contentKey, manifest: work.manifest }), tries);
+  await persist(() => client.publish(creator, id, { version, manifest: work.manifest, terms, ...(splits && { splits }), ...(listing && { listing }) }).catch(notReady), tries);
+  // The key is with the issuer now; here it would only lie about. So would what was typed.
+  const { work: name, nonce, issuer, created, source } = work;
+  const published = { work: name, nonce, issuer, version, created, source, state: 'published', title, terms, size: packing.segments.reduce((sum, segment) => sum + segment.plain_len, 0) };
   await saveWork(published);
-  if (packed.file) await removeKept(packed.file).catch(() => {});
-  return published;
+  if (work.packed?.kept) await removeKept(work.packed.id);
+  return { ...published, listing };
 }
