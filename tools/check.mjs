@@ -56,6 +56,7 @@ const CHECKS = {
   deny,
   clippy: cargo('clippy', '--workspace', '--all-targets', ...STRICT),
   'clippy-wasm': cargo('clippy', '--lib', '--target', WASM_TARGET, ...wasmCrates, ...STRICT),
+  openapi: node('openapi.mjs', '--check'),
   sizes: node('sizes.mjs'),
   ...Object.fromEntries(ORDER.map((name) => [`deploy-${name}`, node('deploy.mjs', name, '--dry-run')])),
 };

@@ -8,6 +8,7 @@ import { inRoot, isMain, main } from './proc.mjs';
 
 const SRC = inRoot('site', 'src');
 const DIST = inRoot('site', 'dist');
+const OPENAPI = inRoot('schemas', 'openapi.json');
 const STAMP = inRoot('target', 'satchel-tools', 'site.fingerprint');
 // Entries of pages that workers render; the manifest names their files.
 const RENDERED = ['frame', 'work'];
@@ -30,6 +31,7 @@ function fingerprint() {
     ...filesUnder(inRoot('site', 'public')),
     ...filesUnder(inRoot('sdk', 'js', 'src')),
     inRoot('site', '_headers'),
+    OPENAPI,
     inRoot('tools', 'site.mjs'),
     // Versions of the libraries that are bundled, and of the bundler.
     inRoot('package-lock.json'),
@@ -171,6 +173,7 @@ export async function buildSite({ force = false } = {}) {
   }
   for (const [name, page] of pages) files.push([`${name}.html`, renderPage(name, page, found)]);
   for (const path of filesUnder(inRoot('site', 'public'))) files.push([relative(inRoot('site', 'public'), path), readFileSync(path)]);
+  files.push(['openapi.json', readFileSync(OPENAPI)]);
   if (existsSync(inRoot('site', '_headers'))) files.push(['_headers', readFileSync(inRoot('site', '_headers'))]);
   files.push(...(await buildWidget(esbuild)));
   files.push(['manifest.json', `${JSON.stringify(manifestOf(found), null, 2)}\n`]);

@@ -157,6 +157,9 @@ fn elsewhere(origin: &str, path: &str) -> Destination {
 fn public_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination {
     match segments {
         ["v1", "health"] => Destination::Health,
+        // Payment discovery looks for it at the root.
+        ["openapi.json"] | ["v1", "openapi.json"] => file("/openapi.json"),
+        ["llms.txt"] => file("/llms.txt"),
         ["f", _, ..] => Destination::Worker("FILES"),
         ["widget.js" | "oembed"] | ["embed" | "w", _, ..] => Destination::Worker("WIDGET"),
         ["assets", _, ..] => file(path),
@@ -172,6 +175,7 @@ fn public_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination 
 fn wallet_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination {
     match segments {
         ["v1", "health"] => Destination::Health,
+        ["v1", "openapi.json"] => file("/openapi.json"),
         ["assets", _, ..] => file(path),
         ["" | "wallet"] => file("/wallet.html"),
         ["studio"] => file("/studio.html"),
@@ -219,6 +223,9 @@ mod tests {
             ("/v1/keys", "PURCHASE"),
             ("/v1/intake", "PURCHASE"),
             ("/.well-known/jwks.json", "PURCHASE"),
+            ("/.well-known/did.json", "PURCHASE"),
+            ("/v1/keys/wrk_x", "PURCHASE"),
+            ("/v1/sessions/wrk_x", "PURCHASE"),
             ("/v1/sessions/ses_x/windows/3", "STREAM"),
             ("/v1/accounts/abc_-/purchases?after=x", "LEDGER"),
             ("/v1/accounts/abc_-/transfers.csv?after=1", "LEDGER"),
