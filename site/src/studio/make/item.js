@@ -32,6 +32,7 @@ export class Item {
   #attempt = null; // {id, use, contentKey, planned, packed}: the packing under way, or the one that is done
   #found = null; // what inspecting the file gave
   #saving;
+  #begun = Promise.resolve();
   #sending = null; // AbortController
   #packBar = new Progress('packing');
   #pauseButton = button(t.pause, () => this.#pauseResume());
@@ -96,6 +97,13 @@ export class Item {
 
   /** Begins with a file, or begins again with it: always under a key of its own. @param {File} file */
   async choose(file) {
+    this.#begun = this.#begin(file);
+    await this.#begun;
+    // It was asked to be published before the page went away.
+    if (!this.gone && this.work.offer && !this.#sending) await this.#send();
+  }
+
+  async #begin(file) {
     const { source } = this.work;
     const same = source.name === file.name && source.size === file.size;
     this.#drop();
@@ -108,11 +116,8 @@ export class Item {
     await this.save();
     await this.#look();
     if (this.gone) return;
-    // It was asked to be published before the page went away.
-    const wasAsked = Boolean(this.work.offer);
-    if (wasAsked) this.form.use = this.work.offer.terms.use;
+    if (this.work.offer) this.form.use = this.work.offer.terms.use;
     this.#pack();
-    if (wasAsked) await this.#send();
   }
 
   /** Whatever was packed is of no use any more. */
@@ -262,11 +267,14 @@ export class Item {
   // ------------------------------------------------------------ publishing
 
   async publish() {
-    if (this.#sending || !this.#attempt) return;
+    if (this.#sending) return;
     this.fold.open = true;
     const offer = await this.form.read();
     if (!offer) return;
     this.#problem.replaceChildren();
+    // A quick hand presses before the file was looked into.
+    await this.#begun;
+    if (this.#sending || !this.#attempt) return;
     this.work.offer = { ...offer, signed: Math.floor(Date.now() / 1000) };
     this.work.terms = offer.terms;
     await this.save();
