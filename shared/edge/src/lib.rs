@@ -9,6 +9,7 @@ mod clock;
 mod glue;
 mod js;
 mod platform;
+mod ready;
 mod remote;
 mod respond;
 mod security;
@@ -21,6 +22,7 @@ pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
 pub use glue::{alarmed, fetched, object_fetched};
 pub use platform::Platform;
+pub use ready::{Answer, Ready, answered};
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{
     created, html, json, json_bytes, json_cached, json_status, json_tagged, problem, redirect, text,

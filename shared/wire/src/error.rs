@@ -94,6 +94,7 @@ codes! {
     TooMany = "too_many", 429, "Too many requests.", "Wait, then ask again.";
     WorkTakenDown = "work_taken_down", 451, "This work was taken down after a notice.", "";
     Internal = "internal", 500, "Something went wrong on our side.", "Try again; nothing was charged twice.";
+    FormatUnknown = "format_unknown", 501, "There is no such form of this document.", "Ask with format=json or format=xml.";
     RateStale = "rate_stale", 503, "There is no fresh exchange rate.", "Try again in a few minutes.";
     Unavailable = "unavailable", 503, "A part of the service is not answering.", "Try again; nothing was lost.";
 }

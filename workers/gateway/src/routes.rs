@@ -161,7 +161,11 @@ fn public_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination 
         ["openapi.json"] | ["v1", "openapi.json"] => file("/openapi.json"),
         ["llms.txt"] => file("/llms.txt"),
         ["f", _, ..] => Destination::Worker("FILES"),
-        ["widget.js" | "oembed"] | ["embed" | "w", _, ..] => Destination::Worker("WIDGET"),
+        ["widget.js" | "widget.json" | "oembed"] | ["embed" | "w" | "badge", _, ..] => {
+            Destination::Worker("WIDGET")
+        }
+        // The script under a name that never changes its content.
+        ["widget", _] => file(path),
         ["assets", _, ..] => file(path),
         [""] => file("/home.html"),
         ["open"] => file("/open.html"),
@@ -302,9 +306,22 @@ mod tests {
             public("/wallet"),
             Destination::Redirect(format!("{WALLET}/wallet"))
         );
-        for path in ["/widget.js", "/embed/wrk_x", "/w/wrk_x", "/oembed?url=x"] {
+        for path in [
+            "/widget.js",
+            "/widget.json",
+            "/embed/wrk_x",
+            "/embed/batch?works=wrk_x",
+            "/w/wrk_x",
+            "/w/wrk_x/qr.svg",
+            "/badge/wrk_x.svg",
+            "/oembed?url=x",
+        ] {
             assert_eq!(public(path), Destination::Worker("WIDGET"), "{path}");
         }
+        assert_eq!(
+            public("/widget/0123.js"),
+            Destination::Asset("/widget/0123.js".into())
+        );
         assert_eq!(public("/f/wrk_x/1.satchel"), Destination::Worker("FILES"));
         assert_eq!(
             public("/assets/a-B7.js"),
@@ -343,7 +360,15 @@ mod tests {
             wallet("/open"),
             Destination::Redirect(format!("{ISSUER}/open"))
         );
-        for path in ["/embed/wrk_x", "/widget.js", "/oembed", "/open.html"] {
+        for path in [
+            "/embed/wrk_x",
+            "/widget.js",
+            "/widget/0123.js",
+            "/widget.json",
+            "/badge/wrk_x.svg",
+            "/oembed",
+            "/open.html",
+        ] {
             assert_eq!(wallet(path), NOT_FOUND, "{path}");
         }
     }
@@ -406,6 +431,8 @@ mod tests {
             "/assetsx/a",
             "/widget.jsx",
             "/widget.js/x",
+            "/widget",
+            "/widget/a/b.js",
         ] {
             assert_eq!(public(path), NOT_FOUND, "{path}");
         }
