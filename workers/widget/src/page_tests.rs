@@ -232,7 +232,10 @@ fn markup_in_a_title_is_text() {
         // The frame's script, and on the work's own page the data for search engines.
         let scripts = if view == OWN { 2 } else { 1 };
         assert_eq!(page.matches("<script").count(), scripts, "{page}");
-        assert!(!page.contains("<img src=x") && page.contains("&lt;img"), "{page}");
+        assert!(
+            !page.contains("<img src=x") && page.contains("&lt;img"),
+            "{page}"
+        );
         assert!(page.contains("&amp;lt;"));
     }
 }
