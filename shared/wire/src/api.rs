@@ -7,7 +7,7 @@ use satchel_domain::{
     id::{
         AccountId, Digest, FundingId, OrderId, RefundId, SessionId, Thumbprint, UploadId, WorkId,
     },
-    ledger::LedgerId,
+    ledger::{Delegation, LedgerId, Spent},
     money::{Msat, Rate},
     terms::{Terms, Use},
     work::WorkState,
@@ -283,6 +283,20 @@ shapes! {
         key: Thumbprint,
         /// Unix seconds.
         expires: u64,
+    }
+    /// A key that acts for an account.
+    KeyLine {
+        /// Its public key.
+        x: String,
+        /// What it may.
+        allows: Delegation,
+        /// What it has spent, where that is counted.
+        spent: Spent,
+    }
+    /// Keys of an account that are in force.
+    KeysOut {
+        /// In no order.
+        keys: Vec<KeyLine>,
     }
     /// An account as its owner sees it.
     AccountOut {
