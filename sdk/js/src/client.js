@@ -248,6 +248,26 @@ export class SatchelClient {
     return this.request('POST', `/v1/accounts/${account}/delegations`, { body: { delegation } });
   }
 
+  /**
+   * Keys that act for an account: itself, or with scope `read` all of them.
+   * @param {string} account @param {Key} key
+   * @returns {Promise<{keys: {x: string, allows: {epoch: number, issued: number, expires: number, spend: boolean, read: boolean, max_order: number|null,
+   *   max_total?: number, max_day?: number, backup?: string}, spent: {day: number, total: number}}[]}>} those that have not expired
+   */
+  keys(account, key, { signal } = {}) {
+    return this.request('GET', `/v1/accounts/${account}/delegations`, { key, signal });
+  }
+
+  /** As `delegate`, and leaves it for its key, which need not know the account. @param {string} delegation JWS @returns {Promise<{account: string, key: string, expires: number}>} */
+  grant(delegation) {
+    return this.request('POST', '/v1/grants', { body: { delegation } });
+  }
+
+  /** What a key was given: read it with `readDelegation`. @param {Key} key @returns {Promise<{status: 'waiting'|'posted', delegation?: string}>} */
+  granted(key, { signal } = {}) {
+    return this.request('GET', `/v1/grants/${key.jkt}`, { key, signal });
+  }
+
   /** @param {string} account @param {Key} key with scope `read` @returns {Promise<object>} balances in msat and the rate */
   account(account, key, { signal } = {}) {
     return this.request('GET', `/v1/accounts/${account}`, { key, signal });

@@ -7,7 +7,7 @@ use satchel_domain::{
     id::{
         AccountId, Digest, FundingId, OrderId, RefundId, SessionId, Thumbprint, UploadId, WorkId,
     },
-    ledger::{Delegation, LedgerId, Spent},
+    ledger::LedgerId,
     money::{Msat, Rate},
     terms::{Terms, Use},
     work::WorkState,
@@ -284,19 +284,13 @@ shapes! {
         /// Unix seconds.
         expires: u64,
     }
-    /// A key that acts for an account.
-    KeyLine {
-        /// Its public key.
-        x: String,
-        /// What it may.
-        allows: Delegation,
-        /// What it has spent, where that is counted.
-        spent: Spent,
-    }
-    /// Keys of an account that are in force.
-    KeysOut {
-        /// In no order.
-        keys: Vec<KeyLine>,
+    /// What a key was given.
+    GrantSeen {
+        /// `waiting` or `posted`.
+        status: OrderStatus,
+        /// The JWS, once there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delegation: Option<String>,
     }
     /// An account as its owner sees it.
     AccountOut {

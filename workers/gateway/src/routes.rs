@@ -136,7 +136,7 @@ fn nowhere(path: &str) -> Destination {
 fn api(segments: &[&str]) -> Option<&'static str> {
     match segments {
         ["v1", "works" | "uploads", ..] => Some("UPLOAD"),
-        ["v1", "quotes" | "orders" | "keys" | "intake", ..]
+        ["v1", "quotes" | "orders" | "grants" | "keys" | "intake", ..]
         | [".well-known", "jwks.json" | "did.json"] => Some("PURCHASE"),
         // What a session costs: whoever streams cannot say.
         ["v1", "sessions", work] if work.starts_with("wrk_") => Some("PURCHASE"),
@@ -224,6 +224,7 @@ mod tests {
             ("/v1/uploads/upl_x/sign", "UPLOAD"),
             ("/v1/quotes", "PURCHASE"),
             ("/v1/orders/ord_x", "PURCHASE"),
+            ("/v1/grants", "PURCHASE"),
             ("/v1/keys", "PURCHASE"),
             ("/v1/intake", "PURCHASE"),
             ("/.well-known/jwks.json", "PURCHASE"),

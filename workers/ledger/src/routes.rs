@@ -54,13 +54,9 @@ pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
             _,
             "purchases" | "transfers" | "transfers.csv",
         ] => &["GET"],
-        ["v1", "operator" | "refunds"]
-        | [
-            "v1",
-            "accounts",
-            _,
-            "test-money" | "sign-out",
-        ] => &["POST"],
+        ["v1", "operator" | "refunds"] | ["v1", "accounts", _, "test-money" | "sign-out"] => {
+            &["POST"]
+        }
         ["v1", "accounts", _, "delegations"] => &["GET", "POST"],
         _ => &[],
     }
@@ -367,12 +363,7 @@ pub(crate) async fn refund(mut call: Call, env: &Env) -> Result<Response> {
 }
 
 /// `GET /v1/accounts/{account}/{purchases|delegations}`.
-pub(crate) async fn listed(
-    call: &Call,
-    env: &Env,
-    account: &str,
-    what: &str,
-) -> Result<Response> {
+pub(crate) async fn listed(call: &Call, env: &Env, account: &str, what: &str) -> Result<Response> {
     let account = account_id(account)?;
     let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
     let before = cursor(call, "after")?.unwrap_or(u64::MAX >> 11);
