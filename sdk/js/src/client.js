@@ -162,6 +162,16 @@ export class SatchelClient {
     return this.request('POST', '/v1/sessions', { body: {}, key, token: receipt, signal });
   }
 
+  /**
+   * A playlist for players that cannot decrypt (Safari without MSE, VLC, televisions), where the creator allows it. Whoever has the
+   * address can play while the session lasts.
+   * @param {string} receipt @param {Key} key @returns {Promise<{session: string, url: string, expires: number, allowance: object}>}
+   * @throws {SatchelError} `hls_not_allowed`
+   */
+  hls(receipt, key, { signal } = {}) {
+    return this.request('POST', '/v1/sessions', { body: { hls: true }, key, token: receipt, signal });
+  }
+
   /** @param {string} session @param {number} window @param {string} capability the newest one @param {Key} key @returns {Promise<{window: number, key: string, capability: string, expires: number, allowance: object}>} */
   windowKey(session, window, capability, key, { signal } = {}) {
     return this.request('POST', `/v1/sessions/${session}/windows/${window}`, { body: {}, key, token: capability, signal });

@@ -242,6 +242,23 @@ shapes! {
         /// 32 bytes, base64url.
         content_key: String,
     }
+    /// A session is asked for.
+    SessionIn {
+        /// Whether standard players are to play it by a path: edge-decrypted HLS.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hls: Option<bool>,
+    }
+    /// A session for standard players.
+    HlsOut {
+        /// Its id.
+        session: SessionId,
+        /// The playlist. Whoever has this address can play while the session lasts.
+        url: String,
+        /// When it ends, Unix seconds.
+        expires: u64,
+        /// What may be opened.
+        allowance: Allowance,
+    }
     /// A streaming session.
     SessionOut {
         /// Its id.

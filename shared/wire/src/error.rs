@@ -57,6 +57,7 @@ codes! {
     ReceiptInvalid = "receipt_invalid", 401, "This is not a receipt of this issuer.", "Use the receipt as it was issued.";
     CapabilityInvalid = "capability_invalid", 401, "This capability is not for this session.", "Open a new session.";
     CapabilityExpired = "capability_expired", 401, "This capability has expired.", "Open a new session.";
+    CapabilityElsewhere = "capability_elsewhere", 403, "This capability is for another session or another shop.", "Use the one of this session.";
     PaymentRequired = "payment_required", 402, "This has to be paid for first.", "Pay as the headers say, or buy it in the wallet.";
     PaymentInvalid = "payment_invalid", 402, "This payment is not for this address.", "Pay what is asked now.";
     InsufficientBalance = "insufficient_balance", 402, "There is not enough in the wallet.", "Add money, then approve again.";
@@ -65,6 +66,7 @@ codes! {
     ScopeMissing = "scope_missing", 403, "This key is not allowed to do that.", "Ask the wallet for a wider permission.";
     CapExceeded = "cap_exceeded", 403, "This is more than this key may spend.", "Approve it in the wallet.";
     NotEntitled = "not_entitled", 403, "There is no purchase behind this receipt.", "Buy the work first.";
+    HlsNotAllowed = "hls_not_allowed", 403, "The creator has not allowed this work for other players.", "Play it on its page.";
     StreamingOnly = "streaming_only", 403, "This work can be played, not downloaded.", "Open a streaming session.";
     NotFound = "not_found", 404, "There is nothing here.", "Check the address.";
     UnknownWork = "unknown_work", 404, "There is no such work.", "Check the link.";
@@ -83,6 +85,7 @@ codes! {
     NotReady = "not_ready", 409, "The work's bytes or its key are still missing.", "Finish the upload, then publish.";
     NotPublished = "not_published", 409, "This work is not on sale yet.", "Come back later.";
     NotStreaming = "not_streaming", 409, "This work is downloaded, not streamed.", "Ask for its key.";
+    ProofReplayed = "proof_replayed", 409, "This proof of possession was used before.", "Make a new proof for every request.";
     OwnWork = "own_work", 409, "This is your own work.", "You need not buy it.";
     SessionEnded = "session_ended", 410, "This session has ended.", "Open a new session.";
     WorkUnpublished = "work_unpublished", 410, "The creator has withdrawn this work.", "";

@@ -3,13 +3,15 @@
 use satchel_domain::id::SessionId;
 use satchel_wire::{ApiError, ErrorCode, Result};
 
-/// A request of docs/API.md §3 that is ours.
+/// A request that is ours: of docs/API.md §3, or of another worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     /// `POST /v1/sessions`
     Open,
     /// `POST /v1/sessions/{session}/windows/{n}`
     Window(SessionId, u32),
+    /// `POST /internal/windows`, from the hls worker
+    PathWindow,
 }
 
 impl Route {
@@ -18,6 +20,7 @@ impl Route {
         let malformed = |what: &str| ApiError::new(ErrorCode::Malformed, what);
         match (method, segments) {
             ("POST", ["v1", "sessions"]) => Ok(Self::Open),
+            ("POST", ["internal", "windows"]) => Ok(Self::PathWindow),
             ("POST", ["v1", "sessions", session, "windows", window]) => {
                 let session =
                     SessionId::parse(session).map_err(|_| malformed("not a session id"))?;
@@ -51,6 +54,7 @@ mod tests {
         let session = format!("ses_{}", "a".repeat(32));
         let id = SessionId::parse(&session).unwrap();
         assert_eq!(of("POST", "/v1/sessions"), Ok(Route::Open));
+        assert_eq!(of("POST", "/internal/windows"), Ok(Route::PathWindow));
         for n in [0, 1, 16_383, u32::MAX] {
             let path = format!("/v1/sessions/{session}/windows/{n}");
             assert_eq!(of("POST", &path), Ok(Route::Window(id.clone(), n)));
