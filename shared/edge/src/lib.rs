@@ -7,6 +7,7 @@ mod cache;
 mod call;
 mod clock;
 mod glue;
+mod heap;
 mod js;
 mod platform;
 mod ready;
