@@ -22,6 +22,7 @@ export const developmentVars = ({ port, s3Endpoint }) => ({
   S3_ENDPOINT: s3Endpoint,
   LEDGER_ID: 'test',
   TEST_MONEY: 'on',
+  WEBHOOKS_HTTP: 'loopback',
   TEST_RATE_USD_MICROS_PER_BTC,
 });
 

@@ -154,7 +154,7 @@ pub fn problem(error: &ApiError) -> Response {
 /// The answer to a CORS preflight.
 pub(crate) fn preflight() -> Response {
     let headers = [
-        ("access-control-allow-methods", "GET, HEAD, POST"),
+        ("access-control-allow-methods", "GET, HEAD, POST, DELETE"),
         (
             "access-control-allow-headers",
             // x402's client sends the last one, meant for answers, with its requests.

@@ -51,6 +51,7 @@ macro_rules! codes {
 codes! {
     Malformed = "malformed", 400, "The request is not of the documented shape.", "Compare it with docs/API.md.";
     QuoteInvalid = "quote_invalid", 400, "This quote was altered or is for something else.", "Ask for a new quote.";
+    WebhookRefused = "webhook_refused", 400, "A webhook can't have this address.", "Name a public host by https.";
     BadSignature = "bad_signature", 401, "The signature does not verify.", "Sign it again with the right key.";
     ProofRequired = "proof_required", 401, "A proof of possession is needed.", "Send a DPoP header (RFC 9449).";
     ProofInvalid = "proof_invalid", 401, "The proof of possession is not for this request.", "Make a new proof; check your clock.";
@@ -72,6 +73,7 @@ codes! {
     UnknownWork = "unknown_work", 404, "There is no such work.", "Check the link.";
     UnknownSale = "unknown_sale", 404, "This account made no such sale.", "Check the purchase's handle.";
     UnknownUpload = "unknown_upload", 404, "There is no such upload.", "Begin a new upload.";
+    UnknownWebhook = "unknown_webhook", 404, "There is no such webhook, or no such delivery.", "Read the list again.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not allowed here.", "";
     OrderConflict = "order_conflict", 409, "This order id was used for something else.", "Make a new order id.";
     OrderExpired = "order_expired", 409, "This order has expired.", "Sign a new order.";
@@ -87,6 +89,8 @@ codes! {
     NotStreaming = "not_streaming", 409, "This work is downloaded, not streamed.", "Ask for its key.";
     ProofReplayed = "proof_replayed", 409, "This proof of possession was used before.", "Make a new proof for every request.";
     OwnWork = "own_work", 409, "This is your own work.", "You need not buy it.";
+    WebhookLimit = "webhook_limit", 409, "This shop has as many webhooks as it can have.", "Delete one first.";
+    WebhookDisabled = "webhook_disabled", 409, "This webhook is switched off: it failed for too long.", "Switch it on first.";
     SessionEnded = "session_ended", 410, "This session has ended.", "Open a new session.";
     WorkUnpublished = "work_unpublished", 410, "The creator has withdrawn this work.", "";
     BodyTooLarge = "body_too_large", 413, "The request is too large.", "Send less.";

@@ -20,6 +20,7 @@ pub mod quote;
 pub mod receipt;
 pub mod refund;
 pub mod shop;
+pub mod shopfront;
 pub mod signout;
 
 pub use error::{ApiError, ErrorCode, Result};

@@ -135,7 +135,7 @@ fn nowhere(path: &str) -> Destination {
 /// The API answers on both hosts.
 fn api(segments: &[&str]) -> Option<&'static str> {
     match segments {
-        ["v1", "works" | "uploads", ..] => Some("UPLOAD"),
+        ["v1", "works" | "uploads" | "shops", ..] => Some("UPLOAD"),
         ["v1", "quotes" | "orders" | "grants" | "keys" | "intake", ..]
         | [".well-known", "jwks.json" | "did.json"] => Some("PURCHASE"),
         // What a session costs: whoever streams cannot say.
@@ -222,6 +222,10 @@ mod tests {
             ("/v1/works", "UPLOAD"),
             ("/v1/works/wrk_x/publish", "UPLOAD"),
             ("/v1/uploads/upl_x/sign", "UPLOAD"),
+            (
+                "/v1/shops/abc_-/webhooks/whk_x/deliveries/1/resend",
+                "UPLOAD",
+            ),
             ("/v1/quotes", "PURCHASE"),
             ("/v1/orders/ord_x", "PURCHASE"),
             ("/v1/grants", "PURCHASE"),

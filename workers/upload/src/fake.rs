@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 
 use crate::{
     s3::Storage,
+    shop::Told,
     sigv4::Credentials,
     uploads::{MAX_PACKED_BYTES, Upload},
     world::World,
@@ -144,6 +145,7 @@ struct State {
     published: Option<PublishWork>,
     stored: HashMap<String, Piece>,
     uploads: HashMap<UploadId, Upload>,
+    told: Vec<(String, Told)>,
 }
 
 impl Fake {
@@ -201,6 +203,11 @@ impl Fake {
 
     pub(crate) fn record(&self) -> Record {
         self.0.borrow().record.clone().unwrap()
+    }
+
+    /// What the shop was told, oldest first.
+    pub(crate) fn told(&self) -> Vec<(String, Told)> {
+        self.0.borrow().told.clone()
     }
 
     pub(crate) fn registered(&self) -> Option<RegisterWork> {
@@ -279,6 +286,15 @@ impl World for Fake {
             WorkState::Unpublished
         };
         Ok(record.clone())
+    }
+
+    async fn tell(&self, creator: &str, told: &Told) -> Result<()> {
+        self.0
+            .borrow_mut()
+            .told
+            .push((creator.to_owned(), told.clone()));
+        // Whatever a shop answers, the ledger has decided.
+        Err(ErrorCode::Unavailable.into())
     }
 
     async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>> {

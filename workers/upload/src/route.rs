@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Update(WorkId),
     /// `POST /v1/works/{work}/state`
     SetState(WorkId),
+    /// `POST /v1/works/{work}/view`
+    View(WorkId),
     /// `POST /v1/uploads`
     Begin,
     /// `POST /v1/uploads/{upload}/sign`
@@ -27,7 +29,7 @@ impl Route {
     pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
         let allowed = match segments {
             ["v1", "works" | "uploads"]
-            | ["v1", "works", _, "publish" | "update" | "state"]
+            | ["v1", "works", _, "publish" | "update" | "state" | "view"]
             | ["v1", "uploads", _, "sign"] => "POST",
             ["v1", "works", _] => "GET",
             _ => return Err(ErrorCode::NotFound.into()),
@@ -41,6 +43,7 @@ impl Route {
             ["v1", "works", work, "publish"] => Ok(Self::Publish(work_id(work)?)),
             ["v1", "works", work, "update"] => Ok(Self::Update(work_id(work)?)),
             ["v1", "works", work, "state"] => Ok(Self::SetState(work_id(work)?)),
+            ["v1", "works", work, "view"] => Ok(Self::View(work_id(work)?)),
             ["v1", "uploads"] => Ok(Self::Begin),
             ["v1", "uploads", upload, "sign"] => UploadId::parse(upload)
                 .map(Self::Sign)
@@ -82,7 +85,11 @@ mod tests {
         );
         assert_eq!(
             of("POST", &format!("/v1/works/{work}/state")),
-            Ok(Route::SetState(id))
+            Ok(Route::SetState(id.clone()))
+        );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/view")),
+            Ok(Route::View(id))
         );
         assert_eq!(of("POST", "/v1/uploads"), Ok(Route::Begin));
         let sign = Route::Sign(UploadId::parse(&upload).unwrap());
