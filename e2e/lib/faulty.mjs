@@ -2,18 +2,6 @@
 // arrives whole is remembered by its hash, so that a test can say what was sent twice.
 import { createHash } from 'node:crypto';
 
-/** Mulberry32: the same seed makes the same day. @param {number} seed @returns {() => number} in [0, 1) */
-function dice(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const SLOW_DOWN = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>';
 
 /** @returns {{upload: string, part: number}|null} of a part's PUT */
@@ -24,14 +12,12 @@ function partOf(request) {
 }
 
 /**
- * @param {{rate: number, seed?: number, stalls?: number}} day `rate` of part requests that fail; how many of them may stall
+ * @param {{every: number, stalls?: number}} day of so many part requests one fails, in turn by each of the ways; `stalls` of them stall
  * @returns {{meddle: Function, seen: {asked: number, failed: number, bytes: number, kinds: object, uploads: Map<string, Map<number, Set<string>>>}}}
  *   `meddle` is for the proxy
  */
-export function badDay({ rate, seed = 1, stalls = 0 }) {
-  const roll = dice(seed);
+export function badDay({ every, stalls = 0 }) {
   const seen = { asked: 0, failed: 0, bytes: 0, kinds: {}, uploads: new Map() };
-  let stalling = stalls;
 
   function remember({ upload, part }, request) {
     const hash = createHash('sha256');
@@ -65,10 +51,9 @@ export function badDay({ rate, seed = 1, stalls = 0 }) {
     if (!part) return false;
     seen.asked += 1;
     remember(part, request);
-    if (roll() >= rate) return false;
+    if (seen.asked % every !== 1) return false;
     seen.failed += 1;
-    const kind = stalling > 0 ? 'stall' : roll() < 0.5 ? 'refuse' : 'cut';
-    if (kind === 'stall') stalling -= 1;
+    const kind = seen.failed <= stalls ? 'stall' : seen.failed % 2 ? 'refuse' : 'cut';
     seen.kinds[kind] = (seen.kinds[kind] ?? 0) + 1;
     ways[kind](request, response, cors);
     return true;

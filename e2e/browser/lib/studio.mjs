@@ -17,7 +17,13 @@ export async function chooseFiles(page, ...paths) {
 }
 
 export const encrypted = (item) => item.locator('.packing .progress-label', { hasText: /^Encrypted$/ }).waitFor();
-export const published = (item) => item.locator('.done-heading').waitFor();
+
+/** Waits until it is published; what the page says instead is what the test fails with. */
+export async function published(item) {
+  const problem = item.locator('.item-problem .notice');
+  await item.locator('.done-heading').or(problem).or(item.locator('[aria-invalid="true"]')).first().waitFor();
+  assert.equal(await item.locator('.done-heading').isVisible(), true, `not published: ${await item.locator('.problem:visible, .item-problem').allTextContents()}`);
+}
 
 /**
  * Sells a file from the hosted page.
