@@ -77,12 +77,13 @@ async function reopen(work, contentKey, version = 1) {
   return { sha256: hash.digest('hex'), satchel, read };
 }
 
-/** Makes the worker that encrypts as slow as on a small phone, so that there is a middle to interrupt it in. */
-const slowPacking = (context, ms) => context.route('**/assets/*pack-worker*.js', async (route) => {
-  const answer = await route.fetch();
-  const slow = `{let n=0;const seal=SubtleCrypto.prototype.encrypt;SubtleCrypto.prototype.encrypt=async function(...given){if((n+=1)%64===0)await new Promise((go)=>setTimeout(go,${ms}));return seal.apply(this,given)}};`;
-  await route.fulfill({ response: answer, body: slow + (await answer.text()) });
-});
+const WORKER = '**/assets/**/*pack-worker*.js';
+/** The worker that encrypts, with something done to its browser first. */
+const inWorker = (context, script) => context.route(WORKER, (route) =>
+  route.fulfill({ contentType: 'text/javascript', body: script + readFileSync(inRoot('site', 'dist', new URL(route.request().url()).pathname.slice(1)), 'utf8') }));
+
+/** As slow as on a small phone, so that there is a middle to interrupt it in. */
+const slowPacking = (context, ms) => inWorker(context, `{let n=0;const seal=SubtleCrypto.prototype.encrypt;SubtleCrypto.prototype.encrypt=async function(...given){if((n+=1)%64===0)await new Promise((go)=>setTimeout(go,${ms}));return seal.apply(this,given)}};`);
 
 async function pace(page, uploadThroughput) {
   const session = await page.context().newCDPSession(page);
@@ -140,7 +141,7 @@ step('a packing that is cut off begins anew under another key, with what was typ
 step('what is sent over a storage that fails a fifth of all parts comes out byte for byte, killed in the middle or not', async (t) => {
   const { context, page, complaints, excuse } = person;
   const began = Date.now();
-  await context.unroute('**/assets/*pack-worker*.js');
+  await context.unroute(WORKER);
   await page.locator('.item input[type="file"]').first().setInputFiles(big.path);
   const item = itemOf(page, 'Ocean.bin');
   await item.getByRole('button', { name: 'Publish' }).waitFor();
@@ -301,10 +302,7 @@ step('what a creator writes live: Bits, what is kept, and shares that are exact'
 step('without a private file system a small file is kept in memory, and a large one is refused with the limit', async () => {
   person = await openBrowser();
   const { context } = person;
-  await context.route('**/assets/*pack-worker*.js', async (route) => {
-    const answer = await route.fetch();
-    await route.fulfill({ response: answer, body: `StorageManager.prototype.getDirectory=async()=>{throw new DOMException('no','SecurityError')};${await answer.text()}` });
-  });
+  await inWorker(context, "StorageManager.prototype.getDirectory=async()=>{throw new DOMException('no','SecurityError')};");
   const page = await openStudio(context);
   const { last } = commandsOf(page);
   const small = makeFile('Small.bin', 3 * MIB + 5);
