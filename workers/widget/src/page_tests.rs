@@ -367,6 +367,59 @@ fn more_may_be_paid_where_the_creator_lets_it_and_without_scripts_too() {
     assert!(!render(less, &site(), &record).body.contains("value=\"1\""));
 }
 
+/// A work its creator has said something about.
+fn listed() -> Record {
+    let mut record = record("published", "Song");
+    record.terms.pay_more = true;
+    let listing = serde_json::json!({
+        "description": "First & best.\n\nSecond <b>part</b>.",
+        "cover": {"url": format!("https://satchel.example/f/{WORK}/cover-x.webp"), "width": 1200, "height": 1200, "media_type": "image/webp"},
+        "suggest": [500_000, 1_000_000], "monetization": "https://wallet.example/alice",
+    });
+    record.listing = Some(satchel_json::from_slice(listing.to_string().as_bytes()).unwrap());
+    let preview = serde_json::json!({"offset": 16384, "length": 900, "media_type": "audio/mpeg"});
+    let preview = satchel_json::from_slice(preview.to_string().as_bytes()).unwrap();
+    record.versions[0].preview = Some(preview);
+    record
+}
+
+#[test]
+fn what_the_creator_says_is_on_the_page_and_in_link_previews() {
+    let page = render(OWN, &site(), &listed()).body;
+    let cover = format!("https://satchel.example/f/{WORK}/cover-x.webp");
+    for part in [
+        r#"<p dir="auto">First &amp; best.</p><p dir="auto">Second &lt;b&gt;part&lt;/b&gt;.</p>"#,
+        &format!(r#"<img class="cover" src="{cover}" width="1200" height="1200" alt="""#),
+        &format!(r#"<meta property="og:image" content="{cover}">"#),
+        r#"<meta name="twitter:card" content="summary_large_image">"#,
+        r#"<meta property="og:description" content="First &amp; best. Second &lt;b&gt;part&lt;/b&gt;.">"#,
+        r#"<link rel="monetization" href="https://wallet.example/alice">"#,
+        r#"name="amount" value="500000"><span>$0.50</span>"#,
+        r#"data-preview="16384+900" data-preview-type="audio/mpeg""#,
+        ">Listen to a preview</button>",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert_eq!(data(&page)["image"], cover);
+    let frame = render(FRAME, &site(), &listed()).body;
+    assert!(frame.contains(&cover) && !frame.contains("monetization") && !frame.contains("First"));
+}
+
+#[test]
+fn a_cover_from_elsewhere_is_not_shown_and_a_taken_down_one_nowhere() {
+    let mut foreign = listed();
+    if let Some(cover) = foreign.listing.as_mut().and_then(|l| l.cover.as_mut()) {
+        cover.url = "https://evil.example/f/x/cover-x.webp".into();
+    }
+    let mut down = listed();
+    down.state = satchel_domain::work::WorkState::TakenDown;
+    for record in [foreign, down] {
+        for view in [FRAME, OWN] {
+            assert!(!render(view, &site(), &record).body.contains("cover-x"));
+        }
+    }
+}
+
 /// Tags of a page, in order: a parser's view that needs no parser, since maud writes no `<` or
 /// `>` of ours inside attributes.
 fn tags(page: &str) -> Vec<&str> {
