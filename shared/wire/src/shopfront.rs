@@ -175,6 +175,8 @@ shapes! {
         sale: ShopSale,
         /// How much of it was paid back.
         refunded_msat: u64,
+        /// By how many refunds: the next one has the number after.
+        refunds: u64,
     }
     /// `GET /v1/shops/{creator}/sales`
     SalesOut {

@@ -98,10 +98,13 @@ struct Known {
     n: Option<u64>,
     /// Of an order: how much was paid back.
     refunded_msat: u64,
+    /// By how many refunds.
+    refunds: u64,
 }
 satchel_json::read!(Known {
     n,
     refunded_msat,
+    refunds,
     ..
 });
 
@@ -203,7 +206,7 @@ impl<'a> Ledger<'a> {
         let n = self.head.works;
         let known = Known {
             n: Some(n),
-            refunded_msat: 0,
+            ..Known::default()
         };
         write(self.tables, &KNOWN, work.as_str().as_bytes(), &known)?;
         let row = Shelf {
@@ -349,6 +352,7 @@ fn take_refund(ledger: &mut Ledger<'_>, refund: &ShopRefund) -> Result<()> {
     let order = refund.order.as_str().as_bytes();
     let mut of_sale: Known = read(ledger.tables, &KNOWN, order)?.unwrap_or_default();
     of_sale.refunded_msat = of_sale.refunded_msat.saturating_add(refund.msat.get());
+    of_sale.refunds = of_sale.refunds.saturating_add(1);
     write(ledger.tables, &KNOWN, order, &of_sale)?;
     let more = Totals {
         refunded_msat: refund.msat.get(),
@@ -365,7 +369,7 @@ fn take_refund(ledger: &mut Ledger<'_>, refund: &ShopRefund) -> Result<()> {
     })?;
     let known = Known {
         n: Some(n),
-        refunded_msat: 0,
+        ..Known::default()
     };
     write(ledger.tables, &KNOWN, key, &known)
 }
@@ -488,6 +492,7 @@ pub(crate) fn sales(tables: &dyn Tables, after: Option<u64>, work: &str) -> Resu
             n: event.n,
             sale,
             refunded_msat: known.refunded_msat,
+            refunds: known.refunds,
         });
         if sales.len() == SALES_PAGE {
             break;
