@@ -175,7 +175,7 @@ export class SatchelClient {
    * @throws {SatchelError} `hls_not_allowed`
    */
   hls(receipt, key, { signal } = {}) {
-    return this.request('POST', '/v1/sessions', { body: { hls: true }, key, token: receipt, signal });
+    return this.request('POST', '/v1/hls', { body: {}, key, token: receipt, signal });
   }
 
   /** @param {string} session @param {number} window @param {string} capability the newest one @param {Key} key @returns {Promise<{window: number, key: string, capability: string, expires: number, allowance: object}>} */

@@ -242,12 +242,6 @@ shapes! {
         /// 32 bytes, base64url.
         content_key: String,
     }
-    /// A session is asked for.
-    SessionIn {
-        /// Whether standard players are to play it by a path: edge-decrypted HLS.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        hls: Option<bool>,
-    }
     /// A session for standard players.
     HlsOut {
         /// Its id.

@@ -140,7 +140,7 @@ fn api(segments: &[&str]) -> Option<&'static str> {
         | [".well-known", "jwks.json" | "did.json"] => Some("PURCHASE"),
         // What a session costs: whoever streams cannot say.
         ["v1", "sessions", work] if work.starts_with("wrk_") => Some("PURCHASE"),
-        ["v1", "sessions", ..] => Some("STREAM"),
+        ["v1", "sessions", ..] | ["v1", "hls"] => Some("STREAM"),
         ["v1", "accounts" | "operator" | "refunds", ..] | ["v1", "config"] => Some("LEDGER"),
         _ => None,
     }
@@ -166,6 +166,7 @@ fn public_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination 
         }
         // The script under a name that never changes its content.
         ["widget", _] => file(path),
+        ["hls", _, ..] => Destination::Worker("HLS"),
         ["assets", _, ..] => file(path),
         [""] => file("/home.html"),
         ["open"] => file("/open.html"),
@@ -236,6 +237,7 @@ mod tests {
             ("/v1/keys/wrk_x", "PURCHASE"),
             ("/v1/sessions/wrk_x", "PURCHASE"),
             ("/v1/sessions/ses_x/windows/3", "STREAM"),
+            ("/v1/hls", "STREAM"),
             ("/v1/accounts/abc_-/purchases?after=x", "LEDGER"),
             ("/v1/accounts/abc_-/transfers.csv?after=1", "LEDGER"),
             ("/v1/accounts/abc_-/sign-out", "LEDGER"),
@@ -257,6 +259,7 @@ mod tests {
             "/v1/sessions",
             "/v1/config",
             "/f/x/y",
+            "/hls/x/index.m3u8",
             "/w/x",
         ] {
             let Destination::Worker(binding) = public(path) else {

@@ -479,7 +479,7 @@ pub(crate) async fn entitlement(env: &Env, handle: &str) -> Result<Response> {
         active: true,
         state: work.record.state,
         keys,
-        hls: None,
+        hls: work.record.listing.and_then(|listing| listing.hls),
     })
 }
 

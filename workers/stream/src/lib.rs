@@ -3,6 +3,7 @@
 //! | route | does |
 //! |---|---|
 //! | `POST /v1/sessions` | [`sessions::open`] |
+//! | `POST /v1/hls` | [`paths::open`] |
 //! | `POST /v1/sessions/{session}/windows/{n}` | [`sessions::window`] |
 //! | `POST /internal/windows` | [`paths::window`], for the hls worker |
 //!
@@ -28,10 +29,7 @@ mod world;
 use here::Here;
 use route::Route;
 use satchel_edge::{Call, created, json, serve};
-use satchel_wire::{
-    Result,
-    api::{Empty, SessionIn},
-};
+use satchel_wire::{Result, api::Empty};
 use worker::{Context, Env, Request, Response, event};
 use world::World as _;
 
@@ -44,12 +42,12 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
     let route = Route::of(call.method(), &call.segments())?;
     let here = Here::of(&env)?;
     match route {
-        Route::Open => {
-            let SessionIn { hls } = call.json().await?;
+        Route::Open(by_path) => {
+            let Empty {} = call.json().await?;
             let token = call.token()?;
             let (receipt, handle) = receipts::verify(&here, &token).await?;
             let proven = call.proof(here.issuer(), Some(&token)).await?;
-            if hls == Some(true) {
+            if by_path {
                 created(&paths::open(&here, &receipt, &handle, proven).await?)
             } else {
                 created(&sessions::open(&here, &receipt, &handle, proven).await?)

@@ -18,7 +18,7 @@ use crate::{
     world::World,
 };
 
-/// `POST /v1/sessions` with `{"hls":true}`: a playlist's address for the purchase behind a receipt.
+/// `POST /v1/hls`: a playlist's address for the purchase behind a receipt.
 pub(crate) async fn open(
     world: &impl World,
     receipt: &Receipt,
