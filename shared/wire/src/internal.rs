@@ -2,7 +2,7 @@
 //! forwards no path under `/internal/`.
 
 use satchel_domain::{
-    id::{AccountId, Digest, OrderId, SessionId, Thumbprint, WorkId},
+    id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
     ledger::{Agreement, Balances, Offer},
     money::{Msat, Rate},
     splits::Split,
@@ -266,57 +266,6 @@ pub struct Entitlement {
     pub hls: Option<bool>,
 }
 satchel_json::read!(Entitlement { work, version, usage = "use", active, state, keys, hls, .. });
-
-/// `POST /internal/windows` of stream: the hls worker asks for a window of a session by path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PathWindow {
-    /// The session.
-    pub session: SessionId,
-    /// The purchase, opaque.
-    pub handle: String,
-    /// Which window.
-    pub window: u32,
-    /// `read_ms` of the last answer for this session, if it is known.
-    pub read_ms: Option<u64>,
-}
-satchel_json::read!(PathWindow {
-    session,
-    handle,
-    window,
-    read_ms,
-    ..
-});
-
-/// Answer to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PathKey {
-    /// 32 bytes, base64url.
-    pub key: String,
-    /// When the entitlement was read, Unix milliseconds.
-    pub read_ms: u64,
-}
-satchel_json::read!(PathKey { key, read_ms, .. });
-
-/// Plays and seconds of a work, in the batch that its creator's shop is sent
-/// (`POST /internal/shops/{creator}/sales`). Nothing in it tells who played.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlayCount {
-    /// The work.
-    pub work: WorkId,
-    /// How often it was begun.
-    pub plays: u64,
-    /// How many seconds of it were played.
-    pub seconds: u64,
-    /// Unix seconds of the counting.
-    pub time: u64,
-}
-satchel_json::read!(PlayCount {
-    work,
-    plays,
-    seconds,
-    time,
-    ..
-});
 
 /// `POST /order` of an account object: the ledger's entry has fetched what the account can't know.
 #[derive(Debug, Clone, PartialEq, Serialize)]

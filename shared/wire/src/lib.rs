@@ -22,5 +22,6 @@ pub mod refund;
 pub mod shop;
 pub mod shopfront;
 pub mod signout;
+pub mod streaming;
 
 pub use error::{ApiError, ErrorCode, Result};

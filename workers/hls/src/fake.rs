@@ -13,7 +13,7 @@ use satchel_format::{
 use satchel_wire::{
     ErrorCode, Result,
     capability::HlsCapability,
-    internal::{PathKey, PathWindow},
+    streaming::{PathKey, PathWindow},
 };
 
 use crate::{Front, world::World};

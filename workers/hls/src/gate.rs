@@ -8,7 +8,7 @@ use satchel_format::{Front as Reading, WindowKey, WorkId, keys::segment_context}
 use satchel_wire::{
     ErrorCode, Result,
     capability::HlsCapability,
-    internal::{PathKey, PathWindow},
+    streaming::{PathKey, PathWindow},
 };
 
 use crate::{Front, route::Kind, world::World};

@@ -6,7 +6,7 @@ use satchel_crypto::Key32;
 use satchel_edge::{Env, Settings, TtlCache, internal, now_ms, service};
 use satchel_wire::{
     ErrorCode, Result,
-    internal::{PathKey, PathWindow},
+    streaming::{PathKey, PathWindow},
 };
 use wasm_bindgen::JsValue;
 

@@ -4,7 +4,7 @@
 use satchel_crypto::Key32;
 use satchel_wire::{
     Result,
-    internal::{PathKey, PathWindow},
+    streaming::{PathKey, PathWindow},
 };
 
 use crate::Front;

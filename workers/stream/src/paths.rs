@@ -6,9 +6,10 @@ use satchel_wire::{
     ErrorCode, Result,
     api::HlsOut,
     capability::{HLS_GRACE_S, HlsCapability},
-    internal::{Entitlement, PathKey, PathWindow},
+    internal::Entitlement,
     proof::Proven,
     receipt::Receipt,
+    streaming::{PathKey, PathWindow},
 };
 
 use crate::{

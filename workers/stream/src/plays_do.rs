@@ -4,11 +4,7 @@
 use satchel_edge::{
     Sql, Write, commit, internal, json, log, now_ms, now_s, rearm, serve_object, service,
 };
-use satchel_wire::{
-    Result,
-    api::Done,
-    internal::{PlayCount, WorkSnapshot},
-};
+use satchel_wire::{Result, api::Done, internal::WorkSnapshot, streaming::PlayCount};
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -37,6 +33,7 @@ struct Told {
     source: String,
     number: u64,
     sales: [u8; 0],
+    refunds: [u8; 0],
     plays: [PlayCount; 1],
 }
 
@@ -98,6 +95,7 @@ impl Plays {
             source: format!("plays/{}", report.work),
             number: report.number,
             sales: [],
+            refunds: [],
             plays: [PlayCount {
                 work: report.work.clone(),
                 plays: report.plays,
