@@ -154,7 +154,7 @@ class Shop {
         this.#list.append(card.element);
         await card.back(false);
       }, 'compact');
-      back.setAttribute('aria-label', t.restoreOf(card.title));
+      back.setAttribute('aria-label', t.about(t.restore, card.title));
       return el('li', { class: 'row spread' }, el('span', { textContent: card.title }), back);
     });
     this.#deleted.hidden = rows.length === 0;
