@@ -372,6 +372,8 @@ export class Item {
   async #done(published) {
     this.work = published;
     this.#packer.stop();
+    // Its next version may be made here or in another tab.
+    this.release?.();
     const block = await doneBlock(published, this.studio.context.wallet);
     this.element.replaceChildren(this.head, block);
     this.element.classList.add('is-done');
