@@ -20,6 +20,8 @@ const path = (name, schema, description) => ({ name, in: 'path', required: true,
 const query = (name, schema, description) => ({ name, in: 'query', required: false, schema, ...(description && { description }) });
 const account = path('account', b64, 'thumbprint of the root key');
 const work = path('work', WORK);
+const creator = path('creator', b64, 'thumbprint of the creator key');
+const webhook = path('webhook', id('^whk_[a-z2-7]{26}$'));
 
 /** Codes any route may answer, and those of whoever proves possession, sends a body, or names a work. */
 const ALWAYS = ['malformed', 'not_found', 'method_not_allowed', 'internal', 'unavailable'];
@@ -43,6 +45,22 @@ export const ROUTES = [
   { method: 'post', path: '/v1/works/{work}/state', tag: 'works', summary: 'Withdraws a work from sale, or offers it again', parameters: [work], body: object({ command: jws }), answers: { 200: named('record') }, errors: [...BODY, ...SIGNED, 'unknown_work', 'not_published', 'work_taken_down'] },
   { method: 'post', path: '/v1/uploads', tag: 'works', summary: 'Begins an upload', body: object({ command: jws }), answers: { 201: object({ upload: handle20('upl'), key: text, part_size: count, parts: count, size: count, expires: count }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_conflict', 'work_taken_down', 'too_many'] },
   { method: 'post', path: '/v1/intake', tag: 'works', summary: 'Hands over a content key', body: object({ command: jws }), answers: { 200: object({ work: WORK, version: count, stored: { const: true } }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_conflict', 'work_taken_down'] },
+
+  { method: 'post', path: '/v1/works/{work}/view', tag: 'works', summary: 'Counts a view of a work, of nobody in particular', parameters: [work], answers: { 204: {} }, errors: ['body_too_large'] },
+
+  { method: 'get', path: '/v1/shops/{creator}', tag: 'shop', summary: 'Works with their sums, newest first', security: 'proof', parameters: [creator, query('after', count, 'next of the page before')], answers: { 200: named('shop') }, errors: PROOF },
+  { method: 'post', path: '/v1/shops/{creator}/works/{work}', tag: 'shop', summary: 'Hides a deleted work, or shows it again', security: 'proof', parameters: [creator, work], body: object({ hidden: { type: 'boolean' } }), answers: { 200: object({ done: { const: true } }) }, errors: [...BODY, ...PROOF, 'unknown_work'] },
+  { method: 'get', path: '/v1/shops/{creator}/sales', tag: 'shop', summary: 'Sales, newest first', security: 'proof', parameters: [creator, query('after', count, 'next of the page before'), query('work', WORK, 'of one work')], answers: { 200: named('shop_page') }, errors: PROOF },
+  { method: 'get', path: '/v1/shops/{creator}/stats', tag: 'shop', summary: 'Sums by day', security: 'proof', parameters: [creator, query('work', WORK, 'of one work'), query('days', count, '1 to 3650; 30 unless said')], answers: { 200: named('shop_stats') }, errors: PROOF },
+  { method: 'get', path: '/v1/shops/{creator}/events', tag: 'shop', summary: 'What happens next: waits up to 25 seconds', security: 'proof', parameters: [creator, query('after', count, 'next of the answer before; without it only where to begin')], answers: { 200: named('shop_events') }, errors: PROOF },
+  { method: 'get', path: '/v1/shops/{creator}/webhooks', tag: 'shop', summary: 'Webhooks, at most five', security: 'proof', parameters: [creator], answers: { 200: object({ webhooks: { type: 'array', items: named('webhook') } }) }, errors: PROOF },
+  { method: 'post', path: '/v1/shops/{creator}/webhooks', tag: 'shop', summary: 'Makes a webhook; its secret is told this once', security: 'proof', parameters: [creator], body: named('webhook_new'), answers: { 201: named('webhook') }, errors: [...BODY, ...PROOF, 'webhook_refused', 'webhook_limit'] },
+  { method: 'delete', path: '/v1/shops/{creator}/webhooks/{webhook}', tag: 'shop', summary: 'Ends a webhook', security: 'proof', parameters: [creator, webhook], answers: { 200: object({ done: { const: true } }) }, errors: [...PROOF, 'unknown_webhook'] },
+  ...[['secret', 'A new secret; for a day signatures by the old one stand beside', named('webhook')], ['enable', 'Serves a webhook again that was switched off', named('webhook')], ['test', 'Sends a test', { type: 'object', description: 'a line of `webhook_deliveries`' }]].map(([what, summary, answer]) => ({
+    method: 'post', path: `/v1/shops/{creator}/webhooks/{webhook}/${what}`, tag: 'shop', summary, security: 'proof', parameters: [creator, webhook], answers: { 200: answer }, errors: [...PROOF, 'unknown_webhook', ...(what === 'test' ? ['webhook_disabled', 'too_many'] : [])],
+  })),
+  { method: 'get', path: '/v1/shops/{creator}/webhooks/{webhook}/deliveries', tag: 'shop', summary: 'The last hundred deliveries', security: 'proof', parameters: [creator, webhook], answers: { 200: named('webhook_deliveries') }, errors: [...PROOF, 'unknown_webhook'] },
+  { method: 'post', path: '/v1/shops/{creator}/webhooks/{webhook}/deliveries/{seq}/resend', tag: 'shop', summary: 'Sends the same message once more', security: 'proof', parameters: [creator, webhook, path('seq', count)], answers: { 200: { type: 'object', description: 'a line of `webhook_deliveries`' } }, errors: [...PROOF, 'unknown_webhook', 'webhook_disabled', 'too_many'] },
 
   { method: 'post', path: '/v1/quotes', tag: 'buying', summary: 'A price in dollars and millisatoshi, held five minutes', body: object({ work: WORK, usd_micros: count }, ['usd_micros']), answers: { 200: named('quote') }, errors: [...BODY, ...WORKS, 'sold_out', 'rate_stale'] },
   { method: 'post', path: '/v1/orders', tag: 'buying', summary: 'Buys: the same order is never charged twice', body: object({ order: jws, pickup: { type: 'boolean' } }, ['pickup']), answers: { 200: named('order_answer'), 202: named('order_pending') }, errors: [...BODY, ...SIGNED, ...WORKS, 'quote_invalid', 'quote_expired', 'insufficient_balance', 'delegation_expired', 'scope_missing', 'cap_exceeded', 'order_conflict', 'order_expired', 'own_work', 'sold_out', 'too_many'] },

@@ -155,6 +155,7 @@ step('price and words are changed by keyboard, and nothing is uploaded', async (
 
 step('link, snippet, badge and oEmbed address are there with what visitors see', async () => {
   await card('The Crossing').locator('.share > summary').click();
+  await card('The Crossing').locator('.value').nth(3).waitFor();
   const values = await card('The Crossing').locator('.value').allTextContents();
   const { work } = works[1];
   assert.deepEqual(values.slice(0, 2), [`${stack.origin}/w/${work}`, `<script async src="${stack.origin}/widget.js" data-work="${work}"></script>`]);

@@ -19,6 +19,7 @@ use satchel_wire::{
     receipt::Receipt,
     refund::Refund,
     shop::ShopSales,
+    shopfront::{DeliveriesOut, EventsOut, SalesOut, ShopOut, StatsOut, WebhookIn, WebhookOut},
     signout::SignOut,
 };
 use serde::Serialize;
@@ -103,6 +104,17 @@ fn creators_commands_agree() {
 #[test]
 fn what_a_shop_is_told_agrees() {
     agree::<ShopSales>("shop_sales");
+}
+
+#[test]
+fn what_a_shop_answers_agrees() {
+    agree::<ShopOut>("shop");
+    agree::<SalesOut>("shop_page");
+    agree::<StatsOut>("shop_stats");
+    agree::<EventsOut>("shop_events");
+    agree::<WebhookOut>("webhook");
+    agree::<WebhookIn>("webhook_new");
+    agree::<DeliveriesOut>("webhook_deliveries");
 }
 
 #[test]

@@ -52,7 +52,7 @@ class Shop {
   /** What amounts are shown with. */
   money() {
     const account = this.#ready?.account;
-    return { rate: account?.rate?.usd_micros_per_btc, feeBps: this.context.config.fee_bps, test: account?.test_money };
+    return { rate: account?.rate?.usd_micros_per_btc, feeBps: this.context.config.feeBps, test: account?.test_money };
   }
 
   titleOf(work) {
