@@ -8,6 +8,7 @@ mod call;
 mod clock;
 mod glue;
 mod js;
+mod outside;
 mod platform;
 mod remote;
 mod respond;
@@ -20,6 +21,7 @@ pub use cache::TtlCache;
 pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
 pub use glue::{alarmed, fetched, object_fetched};
+pub use outside::ask_outside;
 pub use platform::Platform;
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{

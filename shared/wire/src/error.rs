@@ -85,6 +85,7 @@ codes! {
     NotStreaming = "not_streaming", 409, "This work is downloaded, not streamed.", "Ask for its key.";
     OwnWork = "own_work", 409, "This is your own work.", "You need not buy it.";
     SessionEnded = "session_ended", 410, "This session has ended.", "Open a new session.";
+    UploadEnded = "upload_ended", 410, "This upload has ended.", "Publish what is stored, or begin a new upload.";
     WorkUnpublished = "work_unpublished", 410, "The creator has withdrawn this work.", "";
     BodyTooLarge = "body_too_large", 413, "The request is too large.", "Send less.";
     UnsupportedMediaType = "unsupported_media_type", 415, "The body must be JSON.", "Send Content-Type: application/json.";

@@ -9,18 +9,21 @@
 //! | `POST /v1/works/{work}/state` | [`works::set_state`] |
 //! | `POST /v1/uploads` | [`uploads::begin`] |
 //! | `POST /v1/uploads/{upload}/sign` | [`uploads::sign`] |
+//! | `GET /v1/uploads/{upload}/parts` | [`parts::list`] |
 //!
 //! It holds the key of the object storage and never sees a content key. Bytes go straight to the
 //! storage; what is known of a work is in the ledger.
 #![forbid(unsafe_code)]
 
+mod ending;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod fake;
 mod here;
+mod parts;
 mod route;
 mod s3;
-mod sigv4;
+pub mod sigv4;
 mod upload_do;
 mod uploads;
 mod works;
@@ -28,11 +31,13 @@ mod world;
 
 use here::Here;
 use route::Route;
-use satchel_edge::{Call, created, json, json_tagged, serve};
+use satchel_edge::{Call, created, json, json_tagged, serve, text};
 use satchel_wire::{Result, api::CommandIn};
+use uploads::Signed;
 use worker::{Context, Env, Request, Response, event};
 use world::World as _;
 
+const NEVER_KEPT: &[(&str, &str)] = &[("cache-control", "no-store")];
 /// How long readers may keep a record, seconds.
 const RECORD_AGE_S: u32 = 20;
 
@@ -81,7 +86,15 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
         Route::Sign(upload) => {
             let request = call.json().await?;
             let proven = call.proof(here.issuer(), None).await?;
-            json(&uploads::sign(&here, &upload, &proven.key, &request).await?)
+            match uploads::sign(&here, &upload, &proven.key, &request).await? {
+                Signed::One(signed) => json(&signed),
+                Signed::Parts(signed) => json(&signed),
+                Signed::List(list) => json(&list),
+            }
+        }
+        Route::Parts(upload) => {
+            let xml = parts::list(&here, &upload, |name| call.query(name)).await?;
+            Ok(text(200, "application/xml", NEVER_KEPT, &xml))
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Presigned requests to the object storage.
 //!
 //! A signed URL allows one request on one object for some minutes, and nothing else: what a client
-//! could change (part number, upload id, length, type) is part of the signature.
+//! could change (part number, upload id, length, type) is part of the signature. Nothing that is
+//! stored can be replaced: what puts an object in place is signed with `If-None-Match: *`.
 
+use satchel_crypto::hash::HmacKey;
 use satchel_format::Origin;
 use satchel_wire::{ErrorCode, Result, api::SignOut};
 
-use crate::sigv4::{self, Credentials, Request};
+use crate::sigv4::{Credentials, Request, Signer};
 
 /// How long a signed request may be sent, seconds. Slow lines need minutes for a part.
 pub(crate) const LIFE_S: u64 = 900;
@@ -27,7 +29,7 @@ pub(crate) enum Step<'a> {
         /// Its length.
         bytes: u64,
     },
-    /// Puts the parts together.
+    /// Puts the parts together, where there is no such object yet.
     Complete {
         /// S3's id of the multipart upload.
         upload_id: &'a str,
@@ -37,67 +39,143 @@ pub(crate) enum Step<'a> {
         /// S3's id of the multipart upload.
         upload_id: &'a str,
     },
+    /// Which parts have arrived after part `after`; asked by ourselves.
+    List {
+        /// S3's id of the multipart upload.
+        upload_id: &'a str,
+        /// 0 for the first of them.
+        after: u32,
+    },
+    /// Stores a small object at once, where there is none yet.
+    Put {
+        /// Its media type.
+        media_type: &'a str,
+        /// Its length.
+        bytes: u64,
+        /// SHA-256 of its bytes, base64.
+        sha256: String,
+    },
+}
+
+/// How an address names the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// `ENDPOINT/BUCKET/KEY`
+    Path,
+    /// `BUCKET.ENDPOINT/KEY`
+    Virtual,
+}
+
+impl Style {
+    /// As it is configured.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "path" => Some(Self::Path),
+            "virtual" => Some(Self::Virtual),
+            _ => None,
+        }
+    }
 }
 
 /// Where objects go, and the key that signs for it.
+#[derive(Debug)]
 pub(crate) struct Storage {
     origin: Origin,
-    /// Of the bucket, without a `/` at its end.
+    /// Before the object's key; ends with `/`.
     path: String,
-    credentials: Credentials,
+    signer: Signer,
 }
 
 impl Storage {
-    /// `endpoint` may have a path; bucket and object follow it. `None` where it is no HTTP address.
-    pub(crate) fn new(endpoint: &str, bucket: &str, credentials: Credentials) -> Option<Self> {
+    /// `endpoint` may have a path. `None` where this makes no HTTP address.
+    pub(crate) fn new(
+        endpoint: &str,
+        bucket: &str,
+        style: Style,
+        credentials: Credentials,
+    ) -> Option<Self> {
         let endpoint = endpoint.trim_end_matches('/');
-        let scheme = endpoint.find("://")?.saturating_add("://".len());
-        let host = endpoint.get(scheme..)?.split('/').next()?.len();
-        let (origin, path) = endpoint.split_at_checked(scheme.saturating_add(host))?;
+        let (scheme, rest) = endpoint.split_once("://")?;
+        let host_end = rest.find('/').unwrap_or(rest.len());
+        let (host, path) = rest.split_at_checked(host_end)?;
         // Where the signature and a browser could understand the path differently, there is none.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
-        let path = format!("{path}/{bucket}");
+        let (origin, path) = match style {
+            Style::Path => (format!("{scheme}://{host}"), format!("{path}/{bucket}/")),
+            Style::Virtual => (format!("{scheme}://{bucket}.{host}"), format!("{path}/")),
+        };
         let resolved = path.split('/').any(|part| matches!(part, "." | ".."));
         if bucket.is_empty() || resolved || !path.bytes().all(plain) {
             return None;
         }
         Some(Self {
-            origin: Origin::parse(origin).ok()?,
+            origin: Origin::parse(&origin).ok()?,
             path,
-            credentials,
+            signer: Signer::new(credentials),
         })
     }
 
-    /// Signs `step` on the object `key`. Keys are ours (work id and version): no `..` among them.
-    pub(crate) fn presign(&self, step: &Step<'_>, key: &str, now_s: u64) -> Result<SignOut> {
-        let (method, query, headers) = shape(step);
+    /// Signs `step` on the object `key`, for `life_s` seconds if that is less than it may be. Keys
+    /// are ours (work id and version): no `..` among them.
+    pub(crate) fn presign(
+        &self,
+        step: &Step<'_>,
+        key: &str,
+        now_s: u64,
+        life_s: Option<u64>,
+    ) -> Result<SignOut> {
+        let Shape {
+            method,
+            query,
+            headers,
+        } = shape(step);
+        let life_s = life_s.map_or(LIFE_S, |wanted| wanted.clamp(1, LIFE_S));
+        let mut path = String::with_capacity(128);
+        path.push_str(&self.path);
+        path.push_str(key);
         let request = Request {
             method,
             origin: self.origin.as_str(),
-            path: &format!("{}/{key}", self.path),
+            path: &path,
             query: &query,
             headers: &headers,
         };
-        let url = sigv4::presign(&self.credentials, &request, now_s, LIFE_S);
-        let creates = *step == Step::Create;
-        let told = if creates { headers } else { Vec::new() };
+        let url = self.signer.presign(&request, now_s, life_s);
+        // A client sends the length by itself, and browsers let nobody set it.
+        let told = headers
+            .into_iter()
+            .filter(|(name, _)| *name != "content-length")
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         Ok(SignOut {
             url: url.ok_or(ErrorCode::Internal)?,
-            key: creates.then(|| key.to_owned()),
-            headers: told
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            key: (*step == Step::Create).then(|| key.to_owned()),
+            headers: told,
         })
+    }
+
+    /// A key for a purpose of our own.
+    pub(crate) fn key_for(&self, purpose: &str) -> HmacKey {
+        self.signer.key_for(purpose)
     }
 }
 
-type Pairs = Vec<(&'static str, String)>;
-
 /// Method, query and signed headers of a step.
-fn shape(step: &Step<'_>) -> (&'static str, Pairs, Pairs) {
+struct Shape {
+    method: &'static str,
+    query: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// "Nothing may be there yet." Without it a URL signed before a version was published could replace
+/// its bytes afterwards.
+fn unless_there() -> (&'static str, String) {
+    ("if-none-match", "*".to_owned())
+}
+
+fn shape(step: &Step<'_>) -> Shape {
     let of = |id: &str| ("uploadId", id.to_owned());
-    match step {
+    let (method, query, headers) = match step {
         Step::Create => {
             let headers = vec![("content-type", MEDIA_TYPE.to_owned())];
             ("POST", vec![("uploads", String::new())], headers)
@@ -110,8 +188,36 @@ fn shape(step: &Step<'_>) -> (&'static str, Pairs, Pairs) {
             let query = vec![("partNumber", number.to_string()), of(upload_id)];
             ("PUT", query, vec![("content-length", bytes.to_string())])
         }
-        Step::Complete { upload_id } => ("POST", vec![of(upload_id)], Vec::new()),
+        Step::Complete { upload_id } => {
+            let headers = vec![
+                ("content-type", "application/xml".to_owned()),
+                unless_there(),
+            ];
+            ("POST", vec![of(upload_id)], headers)
+        }
         Step::Abort { upload_id } => ("DELETE", vec![of(upload_id)], Vec::new()),
+        Step::List { upload_id, after } => {
+            let query = vec![("part-number-marker", after.to_string()), of(upload_id)];
+            ("GET", query, Vec::new())
+        }
+        Step::Put {
+            media_type,
+            bytes,
+            sha256,
+        } => {
+            let headers = vec![
+                ("content-length", bytes.to_string()),
+                ("content-type", (*media_type).to_owned()),
+                unless_there(),
+                ("x-amz-checksum-sha256", sha256.clone()),
+            ];
+            ("PUT", Vec::new(), headers)
+        }
+    };
+    Shape {
+        method,
+        query,
+        headers,
     }
 }
 
@@ -124,20 +230,29 @@ mod tests {
             access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
             region: "auto".into(),
+            session_token: None,
         }
     }
 
     fn storage(endpoint: &str) -> Storage {
-        Storage::new(endpoint, "satchel-files", credentials()).unwrap()
+        Storage::new(endpoint, "satchel-files", Style::Path, credentials()).unwrap()
     }
 
     /// Vectors made with botocore 1.43.11 (`S3SigV4QueryAuth`), whose parameters stand in another
     /// order: so parameters are compared as sets.
     #[test]
     fn signatures_agree_with_botocore() {
-        let key = "wrk_aa/1.satchel";
         let id = "2~AbC+d/e=.f_g-h";
-        let cases = [
+        let put = Step::Put {
+            media_type: "image/webp",
+            bytes: 9,
+            sha256: "YWJj=".into(),
+        };
+        let list = Step::List {
+            upload_id: id,
+            after: 7,
+        };
+        for (endpoint, step, vector) in [
             (
                 LOCAL,
                 Step::Create,
@@ -154,11 +269,16 @@ mod tests {
                 Step::Abort { upload_id: id },
                 include_str!("../tests/vectors/abort.txt"),
             ),
+            (LOCAL, list, include_str!("../tests/vectors/list.txt")),
+            (LOCAL, put, include_str!("../tests/vectors/put.txt")),
             (R2, PART(id), include_str!("../tests/vectors/part-r2.txt")),
-        ];
-        for (endpoint, step, vector) in cases {
+        ] {
+            let key = match step {
+                Step::Put { .. } => "wrk_aa/cover-x.webp",
+                _ => "wrk_aa/1.satchel",
+            };
             let signed = storage(endpoint)
-                .presign(&step, key, 1_800_000_000)
+                .presign(&step, key, 1_800_000_000, None)
                 .unwrap();
             assert_eq!(
                 taken_apart(&signed.url),
@@ -184,11 +304,11 @@ mod tests {
     }
 
     #[test]
-    fn only_create_tells_key_and_headers() {
-        let create = storage(R2).presign(&Step::Create, "k", 1).unwrap();
+    fn what_was_signed_and_must_be_sent_is_told() {
+        let create = storage(R2).presign(&Step::Create, "k", 1, None).unwrap();
         assert_eq!(create.key.as_deref(), Some("k"));
         assert_eq!(create.headers["content-type"], MEDIA_TYPE);
-        let part = storage(R2).presign(&PART("x"), "k", 1).unwrap();
+        let part = storage(R2).presign(&PART("x"), "k", 1, None).unwrap();
         assert!(part.key.is_none() && part.headers.is_empty());
         assert!(
             part.url
@@ -197,12 +317,65 @@ mod tests {
             part.url
         );
         assert!(part.url.contains("X-Amz-Expires=900"), "{}", part.url);
+        for (wanted, given) in [(0, 1), (60, 60), (900, 900), (901, 900), (u64::MAX, 900)] {
+            let part = storage(R2)
+                .presign(&PART("x"), "k", 1, Some(wanted))
+                .unwrap();
+            let life = format!("X-Amz-Expires={given}&");
+            assert!(part.url.contains(&life), "{}", part.url);
+        }
+    }
+
+    #[test]
+    fn what_puts_an_object_in_place_replaces_none() {
+        let put = Step::Put {
+            media_type: "image/webp",
+            bytes: 9,
+            sha256: "x=".into(),
+        };
+        for (step, signed) in [
+            (
+                Step::Complete { upload_id: "x" },
+                "content-type%3Bhost%3Bif-none-match&",
+            ),
+            (
+                put,
+                "content-length%3Bcontent-type%3Bhost%3Bif-none-match%3Bx-amz-checksum-sha256&",
+            ),
+        ] {
+            let out = storage(R2).presign(&step, "k", 1, None).unwrap();
+            assert_eq!(out.headers["if-none-match"], "*");
+            assert!(!out.headers.contains_key("content-length"));
+            assert!(out.url.contains(signed), "{}", out.url);
+        }
+    }
+
+    #[test]
+    fn a_bucket_may_be_named_by_the_host() {
+        let url = |endpoint, style| {
+            let storage = Storage::new(endpoint, "satchel-files", style, credentials()).unwrap();
+            storage.presign(&Step::Create, "k/1", 1, None).unwrap().url
+        };
+        let aws = "https://s3.eu-central-1.amazonaws.com/";
+        let virtual_host = "https://satchel-files.s3.eu-central-1.amazonaws.com/k/1?";
+        assert!(url(aws, Style::Virtual).starts_with(virtual_host));
+        let path = "https://s3.eu-central-1.amazonaws.com/satchel-files/k/1?";
+        assert!(url(aws, Style::Path).starts_with(path));
+        let below = url("http://localhost:9000/a", Style::Virtual);
+        assert!(below.starts_with("http://satchel-files.localhost:9000/a/k/1?"));
+        for bucket in ["", "Big", "a b", "a/b", "a@b", "a:1"] {
+            let storage = Storage::new(aws, bucket, Style::Virtual, credentials());
+            assert!(storage.is_none(), "{bucket}");
+        }
+        assert_eq!(Style::parse("virtual"), Some(Style::Virtual));
+        assert_eq!(Style::parse("path"), Some(Style::Path));
+        assert_eq!(Style::parse("host"), None);
     }
 
     #[test]
     fn an_upload_id_cannot_add_parameters() {
         let signed = storage(R2)
-            .presign(&PART("a&partNumber=9#x y"), "k", 1)
+            .presign(&PART("a&partNumber=9#x y"), "k", 1, None)
             .unwrap();
         assert_eq!(signed.url.matches("partNumber=").count(), 1);
         assert!(
@@ -216,7 +389,7 @@ mod tests {
     fn an_endpoint_may_have_a_path() {
         for endpoint in ["http://127.0.0.1:9000/a/b", "http://127.0.0.1:9000/a/b/"] {
             let url = storage(endpoint)
-                .presign(&Step::Create, "k", 1)
+                .presign(&Step::Create, "k", 1, None)
                 .unwrap()
                 .url;
             assert!(
@@ -242,15 +415,25 @@ mod tests {
             "https://r2.example/a%20b",
             "https://r2.example/../x",
         ] {
-            assert!(Storage::new(bad, "b", credentials()).is_none(), "{bad}");
+            assert!(
+                Storage::new(bad, "b", Style::Path, credentials()).is_none(),
+                "{bad}"
+            );
         }
         for bad in ["", "a b", "..", "a?b"] {
-            assert!(Storage::new(R2, bad, credentials()).is_none(), "{bad}");
+            assert!(
+                Storage::new(R2, bad, Style::Path, credentials()).is_none(),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn a_clock_beyond_the_calendar_is_an_error_not_a_panic() {
-        assert!(storage(R2).presign(&Step::Create, "k", u64::MAX).is_err());
+        assert!(
+            storage(R2)
+                .presign(&Step::Create, "k", u64::MAX, None)
+                .is_err()
+        );
     }
 }

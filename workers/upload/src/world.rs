@@ -1,15 +1,25 @@
 //! What the use cases need from outside. The real one is [`crate::here::Here`]; tests have one in
 //! memory.
 
+use std::rc::Rc;
+
 use satchel_domain::id::{UploadId, WorkId};
 use satchel_edge::Piece;
 use satchel_wire::{
     Result,
+<<<<<<< HEAD
     api::Record,
     internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
+=======
+    api::{Record, SentPart},
+    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
+>>>>>>> b6736ce (upload: parts are known and listed, many signed at once; an upload ends clearly; stored bytes are never replaced)
 };
 
-use crate::{s3::Storage, uploads::Upload};
+use crate::{
+    s3::Storage,
+    uploads::{Change, Upload},
+};
 
 /// Clock, randomness, configuration, the ledger, the packed files, the upload objects.
 pub(crate) trait World {
@@ -22,7 +32,7 @@ pub(crate) trait World {
     /// Largest packed file that is taken, bytes.
     fn max_packed_bytes(&self) -> Result<u64>;
     /// The object storage.
-    fn storage(&self) -> Result<Storage>;
+    fn storage(&self) -> Result<Rc<Storage>>;
 
     /// The ledger's snapshot of a work.
     async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot>;
@@ -36,6 +46,12 @@ pub(crate) trait World {
     async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>>;
     /// Keeps a new upload.
     async fn keep(&self, id: &UploadId, upload: &Upload) -> Result<()>;
-    /// An upload that was kept, `unknown_upload` where there is none.
+    /// An upload that was kept, `unknown_upload` where there is none; up to 20 s old.
     async fn upload(&self, id: &UploadId) -> Result<Upload>;
+    /// Changes it; gives what it is then.
+    async fn change(&self, id: &UploadId, change: &Change) -> Result<Upload>;
+    /// What its client has told of parts that arrived.
+    async fn sent(&self, id: &UploadId, upload_id: &str) -> Result<Vec<SentPart>>;
+    /// Asks the object storage, without a body; gives status and body.
+    async fn outside(&self, method: &str, url: &str) -> Result<(u16, Vec<u8>)>;
 }
