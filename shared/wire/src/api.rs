@@ -171,6 +171,15 @@ shapes! {
         /// In order of their numbers.
         sent: Vec<SentPart>,
     }
+    /// Where to send a cover.
+    CoverOut {
+        /// Presigned: a `PUT`.
+        url: String,
+        /// Headers that were signed and must be sent exactly so.
+        headers: BTreeMap<String, String>,
+        /// Where it can be seen then.
+        cover_url: String,
+    }
     /// The key was taken in.
     IntakeOut {
         /// The work.

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use crate::{
     s3::{Storage, Style},
     sigv4::Credentials,
-    uploads::{Change, MAX_PACKED_BYTES, Upload},
+    uploads::{Change, IDLE_S, Limits, MAX_PACKED_BYTES, Upload},
     world::World,
 };
 
@@ -65,7 +65,7 @@ pub(crate) fn work() -> WorkId {
     work_of(1)
 }
 
-fn command(n: u8, own: &Value, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn command(n: u8, own: &Value, change: impl FnOnce(&mut Value)) -> String {
     let mut claims = json!({
         "aud": ISSUER, "creator": jwk(n), "work": work(), "work_nonce": b64::encode(&NONCE),
         "iat": NOW_S - 1, "exp": NOW_S + 600,
@@ -249,8 +249,11 @@ impl World for Fake {
         Ok([9; 20])
     }
 
-    fn max_packed_bytes(&self) -> Result<u64> {
-        Ok(MAX_PACKED_BYTES)
+    fn limits(&self) -> Result<Limits> {
+        Ok(Limits {
+            most: MAX_PACKED_BYTES,
+            idle_s: IDLE_S,
+        })
     }
 
     fn storage(&self) -> Result<Rc<Storage>> {

@@ -15,7 +15,7 @@ use satchel_wire::{
 use crate::{
     s3::{Storage, Style},
     sigv4::Credentials,
-    uploads::{Change, MAX_PACKED_BYTES, Upload},
+    uploads::{Change, IDLE_S, Limits, MAX_PACKED_BYTES, Upload},
     world::World,
 };
 
@@ -71,12 +71,16 @@ impl World for Here<'_> {
         random()
     }
 
-    fn max_packed_bytes(&self) -> Result<u64> {
+    fn limits(&self) -> Result<Limits> {
         let settings = Settings::of(self.env);
-        match settings.optional("MAX_PACKED_BYTES") {
-            Some(_) => settings.number("MAX_PACKED_BYTES"),
-            None => Ok(MAX_PACKED_BYTES),
-        }
+        let or = |name, unset| match settings.optional(name) {
+            Some(_) => settings.number(name),
+            None => Ok(unset),
+        };
+        Ok(Limits {
+            most: or("MAX_PACKED_BYTES", MAX_PACKED_BYTES)?,
+            idle_s: or("UPLOAD_IDLE_S", IDLE_S)?,
+        })
     }
 
     fn storage(&self) -> Result<Rc<Storage>> {

@@ -7,6 +7,7 @@
 //! | `POST /v1/works/{work}/publish` | [`works::publish`] |
 //! | `POST /v1/works/{work}/update` | [`works::update`] |
 //! | `POST /v1/works/{work}/state` | [`works::set_state`] |
+//! | `POST /v1/works/{work}/cover` | [`covers::begin`] |
 //! | `POST /v1/uploads` | [`uploads::begin`] |
 //! | `POST /v1/uploads/{upload}/sign` | [`uploads::sign`] |
 //! | `GET /v1/uploads/{upload}/parts` | [`parts::list`] |
@@ -15,6 +16,7 @@
 //! storage; what is known of a work is in the ledger.
 #![forbid(unsafe_code)]
 
+mod covers;
 mod ending;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
@@ -78,6 +80,10 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
         Route::SetState(work) => {
             let body: CommandIn = call.json().await?;
             json(&works::set_state(&here, &work, &body.command).await?)
+        }
+        Route::Cover(work) => {
+            let body: CommandIn = call.json().await?;
+            json(&covers::begin(&here, &work, &body.command).await?)
         }
         Route::Begin => {
             let body: CommandIn = call.json().await?;

@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Update(WorkId),
     /// `POST /v1/works/{work}/state`
     SetState(WorkId),
+    /// `POST /v1/works/{work}/cover`
+    Cover(WorkId),
     /// `POST /v1/uploads`
     Begin,
     /// `POST /v1/uploads/{upload}/sign`
@@ -29,7 +31,7 @@ impl Route {
     pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
         let allowed = match segments {
             ["v1", "works" | "uploads"]
-            | ["v1", "works", _, "publish" | "update" | "state"]
+            | ["v1", "works", _, "publish" | "update" | "state" | "cover"]
             | ["v1", "uploads", _, "sign"] => "POST",
             ["v1", "works", _] | ["v1", "uploads", _, "parts"] => "GET",
             _ => return Err(ErrorCode::NotFound.into()),
@@ -43,6 +45,7 @@ impl Route {
             ["v1", "works", work, "publish"] => Ok(Self::Publish(work_id(work)?)),
             ["v1", "works", work, "update"] => Ok(Self::Update(work_id(work)?)),
             ["v1", "works", work, "state"] => Ok(Self::SetState(work_id(work)?)),
+            ["v1", "works", work, "cover"] => Ok(Self::Cover(work_id(work)?)),
             ["v1", "uploads"] => Ok(Self::Begin),
             ["v1", "uploads", upload, "sign"] => Ok(Self::Sign(upload_id(upload)?)),
             ["v1", "uploads", upload, "parts"] => Ok(Self::Parts(upload_id(upload)?)),
@@ -88,6 +91,10 @@ mod tests {
         assert_eq!(
             of("POST", &format!("/v1/works/{work}/state")),
             Ok(Route::SetState(id))
+        );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/cover")),
+            Ok(Route::Cover(WorkId::parse(&work).unwrap()))
         );
         assert_eq!(of("POST", "/v1/uploads"), Ok(Route::Begin));
         let id = UploadId::parse(&upload).unwrap();

@@ -30,12 +30,12 @@ const MIN_PART_BYTES: u64 = 8 << 20;
 /// Most parts the storage puts together.
 const MAX_PARTS: u64 = 10_000;
 const MIB: u64 = 1 << 20;
-/// How long an upload waits for its next part, seconds.
-const LIFE_S: u64 = 24 * 60 * 60;
-/// How long it may take at most: storages throw away parts after a week.
-const MAX_LIFE_S: u64 = 6 * LIFE_S;
-/// The life is not made longer more often than this, seconds: each time is a write.
-const PROLONGED_S: u64 = 3_600;
+/// How long an upload waits for its next part unless the configuration says otherwise, seconds.
+pub(crate) const IDLE_S: u64 = 24 * 60 * 60;
+/// How often that long it may take at most: storages throw away parts after a week.
+const MAX_IDLES: u64 = 6;
+/// The life is made longer once this part of it is over: each time is a write.
+const PROLONGED: u64 = 24;
 /// Longest id of a multipart upload that is signed.
 const MAX_UPLOAD_ID_BYTES: usize = 1024;
 /// Multipart uploads that one upload may begin: a client that lost the answer begins another.
@@ -66,6 +66,8 @@ pub(crate) struct Upload {
     pub(crate) expires: u64,
     /// Unix seconds after which `expires` goes no further.
     pub(crate) latest: Option<u64>,
+    /// How long it waits for its next part, seconds.
+    pub(crate) idle_s: Option<u64>,
     /// What the storage calls its multipart uploads.
     pub(crate) multiparts: Option<Vec<Multipart>>,
     /// Somebody was given the means to put the parts together.
@@ -84,12 +86,22 @@ satchel_json::read!(Upload {
     creator,
     expires,
     latest,
+    idle_s,
     multiparts,
     completing,
     ended,
     swept,
     ..
 });
+
+/// What a deployment takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Largest packed file, bytes.
+    pub(crate) most: u64,
+    /// How long an upload waits for its next part, seconds.
+    pub(crate) idle_s: u64,
+}
 
 /// A multipart upload of the storage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -168,7 +180,7 @@ pub(crate) fn object_key(work: &WorkId, version: u32) -> String {
 pub(crate) async fn begin(world: &impl World, token: &str) -> Result<UploadOut> {
     let now = world.now_s();
     let command = command::verify::<command::Upload>(&Platform, token, world.issuer(), now).await?;
-    let upload = Upload::plan(&command, world.max_packed_bytes()?, now)?;
+    let upload = Upload::plan(&command, world.limits()?, now)?;
     let snapshot = world.snapshot(&command.work).await?;
     check_creator(&snapshot.record, &command.creator)?;
     upload.check_unpublished(&snapshot.record)?;
@@ -240,7 +252,7 @@ pub(crate) fn check_creator(record: &Record, creator: &Jwk) -> Result<()> {
 
 /// Whether there are bytes under the upload's key.
 pub(crate) async fn is_stored(world: &impl World, upload: &Upload) -> Result<bool> {
-    Ok(world.packed(&upload.key(), 0).await?.is_some())
+    Ok(world.packed(&upload.key(), 0, 0).await?.is_some())
 }
 
 fn malformed(what: impl Into<String>) -> ApiError {
@@ -249,7 +261,8 @@ fn malformed(what: impl Into<String>) -> ApiError {
 
 impl Upload {
     /// Plans the parts of a new upload.
-    fn plan(command: &Command<command::Upload>, most: u64, now_s: u64) -> Result<Self> {
+    fn plan(command: &Command<command::Upload>, limits: Limits, now_s: u64) -> Result<Self> {
+        let Limits { most, idle_s } = limits;
         let command::Upload { version, size } = command.body;
         if version == 0 {
             return Err(malformed("versions count from 1"));
@@ -268,8 +281,9 @@ impl Upload {
             part_size,
             parts: u32::try_from(parts).map_err(|_| ErrorCode::Internal)?,
             creator: Thumbprint::parse(&jkt).map_err(|_| ErrorCode::Internal)?,
-            expires: now_s.saturating_add(LIFE_S),
-            latest: Some(now_s.saturating_add(MAX_LIFE_S)),
+            expires: now_s.saturating_add(idle_s),
+            latest: Some(now_s.saturating_add(idle_s.saturating_mul(MAX_IDLES))),
+            idle_s: Some(idle_s),
             multiparts: None,
             completing: None,
             ended: None,
@@ -309,7 +323,7 @@ impl Upload {
         let late = (now_s >= self.expires).then_some(End::Abandoned);
         let (end, what) = match (self.ended.or(late), asked) {
             (Some(End::Complete), _) => ("complete", "its bytes are stored"),
-            (Some(End::Abandoned), _) => ("abandoned", "no part came for a day"),
+            (Some(End::Abandoned), _) => ("abandoned", "no part came for too long"),
             // Cancelling twice is no mistake.
             (
                 None,
@@ -417,8 +431,9 @@ impl Upload {
     /// What the upload's object has to learn from this request: nothing, mostly.
     fn change(&self, asked: &Asked<'_>, request: &SignIn, now_s: u64) -> Change {
         let sent = request.sent.clone().unwrap_or_default();
+        let idle_s = self.idle_s.unwrap_or(IDLE_S);
         let prolonged = now_s
-            .saturating_add(LIFE_S)
+            .saturating_add(idle_s)
             .min(self.latest.unwrap_or(self.expires));
         let is_part = matches!(asked, Asked::Part(..) | Asked::Parts(..));
         let known = request.upload_id.as_deref().map(|id| self.multipart(id));
@@ -433,7 +448,7 @@ impl Upload {
             aborted,
             completing: matches!(asked, Asked::Complete(_)) && self.completing != Some(true),
             expires: Some(prolonged)
-                .filter(|at| is_part && *at > self.expires.saturating_add(PROLONGED_S)),
+                .filter(|at| is_part && *at > self.expires.saturating_add(idle_s / PROLONGED)),
             ended: None,
             sent,
         }

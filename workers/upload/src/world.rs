@@ -7,18 +7,13 @@ use satchel_domain::id::{UploadId, WorkId};
 use satchel_edge::Piece;
 use satchel_wire::{
     Result,
-<<<<<<< HEAD
-    api::Record,
-    internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
-=======
     api::{Record, SentPart},
-    internal::{PublishWork, RegisterWork, Registered, WorkSnapshot},
->>>>>>> b6736ce (upload: parts are known and listed, many signed at once; an upload ends clearly; stored bytes are never replaced)
+    internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
 };
 
 use crate::{
     s3::Storage,
-    uploads::{Change, Upload},
+    uploads::{Change, Limits, Upload},
 };
 
 /// Clock, randomness, configuration, the ledger, the packed files, the upload objects.
@@ -29,8 +24,8 @@ pub(crate) trait World {
     fn now_s(&self) -> u64;
     /// Fresh randomness for an id.
     fn random(&self) -> Result<[u8; 20]>;
-    /// Largest packed file that is taken, bytes.
-    fn max_packed_bytes(&self) -> Result<u64>;
+    /// What is taken here.
+    fn limits(&self) -> Result<Limits>;
     /// The object storage.
     fn storage(&self) -> Result<Rc<Storage>>;
 

@@ -14,6 +14,7 @@ fn upload(size: u64) -> Upload {
         creator: fake::thumbprint(1),
         expires: 2_000,
         latest: None,
+        idle_s: None,
         multiparts: None,
         completing: None,
         ended: None,
@@ -374,9 +375,12 @@ fn parts_keep_an_upload_alive_but_not_for_ever() {
             Err(error) => break assert_eq!(error.code, ErrorCode::UploadEnded),
         }
     }
-    assert!((5 * LIFE_S..=MAX_LIFE_S).contains(&alive_s), "{alive_s}");
+    assert!(
+        (5 * IDLE_S..=MAX_IDLES * IDLE_S).contains(&alive_s),
+        "{alive_s}"
+    );
     let world = Fake::with_work(0);
     let idle = begun(&world, 20_000);
-    world.wait(LIFE_S);
+    world.wait(IDLE_S);
     assert_eq!(code_of(&world, &idle, &part), ErrorCode::UploadEnded);
 }
