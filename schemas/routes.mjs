@@ -47,7 +47,7 @@ export const ROUTES = [
   {
     method: 'post', path: '/v1/uploads/{upload}/sign', tag: 'works', security: 'proof', parameters: [path('upload', handle20('upl'))],
     summary: "Presigned requests of an upload: Uppy's `signRequest`, and several parts at once",
-    body: object({ method: { enum: ['POST', 'PUT', 'GET', 'DELETE'] }, key: text, uploadId: text, partNumber: count, partNumbers: { type: 'array', items: count, minItems: 1, maxItems: 100 }, contentType: text, expiresIn: count, sent: { type: 'array', items: sentPart, maxItems: 500 } }, ['uploadId', 'partNumber', 'partNumbers', 'contentType', 'expiresIn', 'sent']),
+    body: object({ method: { enum: ['POST', 'PUT', 'GET', 'DELETE'] }, key: text, uploadId: text, partNumber: count, partNumbers: { type: 'array', items: count, minItems: 1, maxItems: 100 }, contentType: text, expiresIn: count, sent: { type: 'array', items: sentPart, maxItems: 100 } }, ['uploadId', 'partNumber', 'partNumbers', 'contentType', 'expiresIn', 'sent']),
     answers: { 200: { oneOf: [object({ url: text, key: text, headers }, ['key', 'headers']), object({ urls: { type: 'array', items: text } }), object({ url: text, sent: { type: 'array', items: sentPart } })] } },
     errors: [...BODY, ...PROOF, 'unknown_upload', 'unknown_work', 'work_conflict', 'work_taken_down', 'upload_ended', 'too_many'],
   },

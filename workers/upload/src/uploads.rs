@@ -43,9 +43,9 @@ const MAX_MULTIPARTS: usize = 16;
 /// Parts that are signed in one request.
 const MAX_SIGNED_PARTS: usize = 100;
 /// Parts that are reported in one request.
-const MAX_SENT_PARTS: usize = 500;
+const MAX_SENT_PARTS: usize = 100;
 /// Longest `ETag` of a part.
-const MAX_ETAG_BYTES: usize = 128;
+const MAX_ETAG_BYTES: usize = 512;
 
 /// An upload, as its object keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -462,7 +462,7 @@ impl Upload {
             if place.is_none() && known.len() >= MAX_MULTIPARTS {
                 let what =
                     format!("{MAX_MULTIPARTS} multipart uploads were begun: begin another upload");
-                return Err(ApiError::new(ErrorCode::TooMany, what));
+                return Err(ApiError::new(ErrorCode::TooMany, what).retry_after(IDLE_S));
             }
             match place.and_then(|place| known.get_mut(place)) {
                 Some(multipart) => multipart.aborted |= change.aborted,
