@@ -33,8 +33,9 @@ mod world;
 
 use here::Here;
 use route::Route;
-use satchel_edge::{Call, created, json, json_tagged, serve, text};
-use satchel_wire::{Result, api::CommandIn};
+use satchel_domain::id::Thumbprint;
+use satchel_edge::{Call, TtlCache, created, json, json_tagged, now_ms, now_s, serve, text};
+use satchel_wire::{Result, api::CommandIn, proof::Proven};
 use uploads::Signed;
 use worker::{Context, Env, Request, Response, event};
 use world::World as _;
@@ -91,8 +92,8 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
         }
         Route::Sign(upload) => {
             let request = call.json().await?;
-            let proven = call.proof(here.issuer(), None).await?;
-            match uploads::sign(&here, &upload, &proven.key, &request).await? {
+            let key = proven(&call, here.issuer()).await?;
+            match uploads::sign(&here, &upload, &key, &request).await? {
                 Signed::One(signed) => json(&signed),
                 Signed::Parts(signed) => json(&signed),
                 Signed::List(list) => json(&list),
@@ -103,4 +104,25 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
             Ok(text(200, "application/xml", NEVER_KEPT, &xml))
         }
     }
+}
+
+thread_local! {
+    /// Proofs that were verified lately. A client may send one again while it is good (docs/API.md §2),
+    /// and one that sends parts has a reason to: verifying costs as much as all the rest.
+    static PROVEN: TtlCache<Proven> = TtlCache::new(300_000, 1_000);
+}
+
+/// Whose proof of possession came with the call.
+async fn proven(call: &Call, issuer: &str) -> Result<Thumbprint> {
+    // Of this very method and path: a proof is for one of each.
+    let mut name = call.path().to_owned();
+    name.push(' ');
+    name.push_str(&call.header("dpop").unwrap_or_default());
+    let known = PROVEN.with(|known| known.get(&name, now_ms()));
+    if let Some(known) = known.filter(|known| known.is_timely(now_s())) {
+        return Ok(known.key);
+    }
+    let fresh = call.proof(issuer, None).await?;
+    PROVEN.with(|known| known.put(&name, fresh.clone(), now_ms()));
+    Ok(fresh.key)
 }
