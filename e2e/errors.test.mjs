@@ -298,8 +298,8 @@ test('a window is released to the newest capability of its session and key, and 
     ['capability_invalid', 'a changed claim', `${macToken(junk, 'capability', { ...says, exp: says.exp + 1000 }).split('.')[0]}.${tag}`],
     ['capability_invalid', 'of another key', crafted({}, junk)],
     ['capability_invalid', 'of another purpose', crafted({}, CAPABILITY_KEY, 'quote')],
-    ['capability_invalid', 'of another session', other.capability],
-    ['capability_invalid', 'of another issuer', crafted({ aud: 'http://other.example' })],
+    ['capability_elsewhere', 'of another session', other.capability],
+    ['capability_elsewhere', 'of another issuer', crafted({ aud: 'http://other.example' })],
     ['capability_invalid', 'with a member more', crafted({ admin: true })],
     ['capability_expired', 'an old one', crafted({ exp: unix() - 1 })],
     ['wrong_key', 'for another key', crafted({ jkt: phone.jkt })],
@@ -319,7 +319,8 @@ test('a window is released to the newest capability of its session and key, and 
   await refusedAndUnchanged('not_found', () => client.windowKey(session.session, 4_000, token, key), 'a window that is not there');
   const once = await proof(key, { issuer: origin, path, token });
   assert.equal((await askPaid(path, { authorization: `DPoP ${token}`, dpop: once })).status, 200);
-  await answersProblem('proof_invalid', () => askPaid(path, { authorization: `DPoP ${token}`, dpop: once }), 'a proof used twice');
+  await answersProblem('proof_replayed', () => askPaid(path, { authorization: `DPoP ${token}`, dpop: once }), 'a proof used twice');
+  await refusedAndUnchanged('hls_not_allowed', () => client.hls(clipBought.receipt, key), 'other players');
 });
 
 // ---------------------------------------------------------------- orders
@@ -963,7 +964,8 @@ test('a fourth session ends the one that was idle longest', async () => {
   for (let i = 0; i < 4; i += 1) sessions.push(await client.session(receipt, listener.device));
   await settled(1);
   const [first, ...rest] = sessions;
-  await refusedAndUnchanged('session_ended', () => client.windowKey(first.session, 0, first.capability, listener.device));
+  const ended = await refusedAndUnchanged('session_ended', () => client.windowKey(first.session, 0, first.capability, listener.device));
+  assert.equal(ended.members.reason, 'replaced');
   for (const { session, capability } of rest) await client.windowKey(session, 0, capability, listener.device);
 });
 

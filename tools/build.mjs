@@ -13,7 +13,7 @@ const crateName = (name) => `satchel-${name}-worker`;
 const buildDir = (name) => inRoot(workerDir(name), 'build');
 const stamp = (name) => join(buildDir(name), '.fingerprint');
 // Files the widget worker takes into itself while it is compiled.
-const WIDGET_EXTRAS = ['site/dist/manifest.json', 'site/dist/widget.js', 'site/src/widget.js'];
+const WIDGET_EXTRAS = ['site/dist/manifest.json', 'site/dist/widget.js', 'site/dist/batch.js', 'site/src/widget.js', 'site/src/batch.js'];
 const OUTPUTS = ['index.js', 'index_bg.wasm'];
 
 /** All files under a folder of the repository, sorted, without what a build puts there. */

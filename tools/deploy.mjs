@@ -11,7 +11,7 @@ import { setUpBuild } from './setup.mjs';
 import { WORKERS, configPath, readConfig } from './workers.mjs';
 import { captureWrangler, showWrangler } from './wrangler.mjs';
 
-export const ORDER = ['ledger', 'purchase', 'files', 'upload', 'stream', 'widget', 'gateway'];
+export const ORDER = ['ledger', 'purchase', 'files', 'upload', 'stream', 'hls', 'widget', 'gateway'];
 const SECRETS_NOTE = `  A key is 32 random bytes in base64url; those with a plural name are "1:KEY". One name in two
   workers is one value. OPERATOR_KEY is a public key; the S3 pair comes from the bucket's provider.`;
 const PLACEHOLDER = /satchel\.example|ACCOUNT\.r2\./;

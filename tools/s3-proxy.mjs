@@ -63,11 +63,15 @@ function forward(request, response, { upstreamPort, origins }, body) {
   else upstream.end(body);
 }
 
-/** Starts the proxy on 127.0.0.1; `origins` are those the CORS document names. */
-export async function startS3Proxy({ port, upstreamPort, origins }) {
+/**
+ * Starts the proxy on 127.0.0.1; `origins` are those the CORS document names. `meddle`, if given, sees every request
+ * after its preflight and may answer it itself, badly: then it gives true.
+ */
+export async function startS3Proxy({ port, upstreamPort, origins, meddle }) {
   const server = createServer((request, response) => {
     if (answerPreflight(request, response, origins)) return;
     if (!request.url.startsWith(`${S3_PATH}/`)) return void response.writeHead(404).end();
+    if (meddle?.(request, response, corsHeaders(request, origins))) return;
     forwardChecked(request, response, { upstreamPort, origins }).catch(() => refuse(request, response, origins, 502, 'BadGateway'));
   });
   const { port: bound, stop } = await listen(server, port);

@@ -17,6 +17,7 @@ const SECRETS = [
   { name: 'QUOTE_KEY', make: key, workers: ['purchase', 'ledger'] },
   { name: 'STREAM_WRAPPING_KEYS', make: versioned, workers: ['purchase', 'stream'] },
   { name: 'CAPABILITY_KEY', make: key, workers: ['stream'] },
+  { name: 'HLS_KEY', make: key, workers: ['stream', 'hls'] },
   { name: 'HANDLE_KEY', make: key, workers: ['ledger'] },
   { name: 'S3_ACCESS_KEY_ID', make: hex(16), workers: ['upload'] },
   { name: 'S3_SECRET_ACCESS_KEY', make: hex(32), workers: ['upload'] },

@@ -125,16 +125,27 @@ function manifestOf(found) {
     if (js) names[`${name}.js`] = js;
     if (css) names[`${name}.css`] = css;
   }
-  if (existsSync(join(SRC, 'widget.js'))) names['widget.js'] = '/widget.js';
   return names;
 }
 
+const digest = (algorithm, bytes, encoding) => createHash(algorithm).update(bytes).digest(encoding);
+
+/** The widget's script with its style inside, and the script of the page it asks for cards. */
 async function buildWidget(esbuild) {
-  const path = join(SRC, 'widget.js');
-  if (!existsSync(path)) return [];
-  // One small file under a name that never changes: it is pasted into pages we never see again.
-  const built = await esbuild.build({ entryPoints: [path], bundle: true, minify: true, format: 'iife', target: ['es2020'], charset: 'utf8', write: false, logLevel: 'warning' });
-  return [['widget.js', built.outputFiles[0].contents]];
+  const options = { minify: true, target: ['es2022'], charset: 'utf8', logLevel: 'warning' };
+  const style = await esbuild.transform(readFileSync(join(SRC, 'widget.css'), 'utf8'), { ...options, loader: 'css' });
+  const define = { STYLE: JSON.stringify(style.code.trim()) };
+  const build = async (name) => {
+    const { outputFiles } = await esbuild.build({ ...options, entryPoints: [join(SRC, name)], bundle: true, format: 'iife', define, write: false });
+    return outputFiles[0].contents;
+  };
+  const script = await build('widget.js');
+  // Under a name that says what is in it, it may be kept for ever and be pinned by its hash.
+  const pinned = `widget/${digest('sha256', script, 'hex').slice(0, 16)}.js`;
+  return {
+    files: [['widget.js', script], [pinned, script], ['batch.js', await build('batch.js')]],
+    names: { 'widget.js': '/widget.js', 'widget.pinned': `/${pinned}`, 'widget.integrity': `sha384-${digest('sha384', script, 'base64')}` },
+  };
 }
 
 /** Writes the files and removes every other one, pages last: they name the rest. */
@@ -175,8 +186,9 @@ export async function buildSite({ force = false } = {}) {
   for (const path of filesUnder(inRoot('site', 'public'))) files.push([relative(inRoot('site', 'public'), path), readFileSync(path)]);
   files.push(['openapi.json', readFileSync(OPENAPI)]);
   if (existsSync(inRoot('site', '_headers'))) files.push(['_headers', readFileSync(inRoot('site', '_headers'))]);
-  files.push(...(await buildWidget(esbuild)));
-  files.push(['manifest.json', `${JSON.stringify(manifestOf(found), null, 2)}\n`]);
+  const widget = await buildWidget(esbuild);
+  files.push(...widget.files);
+  files.push(['manifest.json', `${JSON.stringify({ ...manifestOf(found), ...widget.names }, null, 2)}\n`]);
   writeAll(files);
   mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, print);

@@ -22,6 +22,7 @@ export const developmentVars = ({ port, s3Endpoint }) => ({
   S3_ENDPOINT: s3Endpoint,
   LEDGER_ID: 'test',
   TEST_MONEY: 'on',
+  WEBHOOKS_HTTP: 'loopback',
   TEST_RATE_USD_MICROS_PER_BTC,
 });
 
@@ -149,9 +150,9 @@ export async function startWrangler(run, { onError } = {}) {
 
 /**
  * Everything a test of the development path needs: workers, bucket proxy, fan page. Ports that are
- * not given are free ones; `fanFolder` serves other pages than site/fan.
+ * not given are free ones; `fanFolder` serves other pages than site/fan; `meddle` may spoil what goes to the bucket.
  */
-export async function startStack({ fanPort, fanFolder, onError, ...options }) {
+export async function startStack({ fanPort, fanFolder, meddle, onError, ...options }) {
   for (const name of WORKERS) {
     const built = inRoot('workers', name, 'build', 'index.js');
     if (!existsSync(built)) throw new Told(`${name} is not built; run: npm run build`);
@@ -162,7 +163,7 @@ export async function startStack({ fanPort, fanFolder, onError, ...options }) {
     while (ended.length) await ended.pop()();
   };
   try {
-    const s3 = { port: run.s3Port, upstreamPort: run.port, origins: [run.walletOrigin] };
+    const s3 = { port: run.s3Port, upstreamPort: run.port, origins: [run.walletOrigin], meddle };
     ended.push((await startS3Proxy(s3)).stop);
     const fan = await startFan({ ...run, port: fanPort ?? 0, folder: fanFolder });
     ended.push(fan.stop);

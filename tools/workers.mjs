@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { inRoot } from './proc.mjs';
 
 /** The gateway first: under `wrangler dev` only the first one is given HTTP. */
-export const WORKERS = ['gateway', 'upload', 'files', 'widget', 'purchase', 'stream', 'ledger'];
+export const WORKERS = ['gateway', 'upload', 'files', 'widget', 'purchase', 'stream', 'hls', 'ledger'];
 
 /** Built for tests only, never deployed: the format's readers in WebAssembly. */
 export const VECTORS = 'vectors';

@@ -242,6 +242,8 @@ impl Issuer {
             scope: vec![Scope::Spend, Scope::Read],
             max_order_msat: None,
             max_total_msat: None,
+            max_day_msat: None,
+            backup: None,
             epoch,
             iat: now,
             exp: until,

@@ -9,6 +9,7 @@ import { until } from '../lib/until.mjs';
 import { approve, frameOf, openBrowser, openWallet, shot } from './lib/browser.mjs';
 import { makeSong } from './lib/media.mjs';
 import { step } from './lib/steps.mjs';
+import { encrypted, itemOf } from './lib/studio.mjs';
 
 const AXE = readFileSync(inRoot('node_modules', 'axe-core', 'axe.min.js'), 'utf8');
 const SCHEMES = ['light', 'dark'];
@@ -62,10 +63,10 @@ step('studio, before and after a file is chosen', async () => {
   const page = await visit(`${stack.walletOrigin}/studio`);
   await inspect('studio-empty', page);
   await page.locator('#file').setInputFiles(path);
-  await page.locator('#progress-label', { hasText: 'Encrypted' }).waitFor();
+  await encrypted(itemOf(page));
   await page.getByLabel('Price', { exact: true }).fill('nothing');
   await page.getByRole('button', { name: 'Publish' }).click();
-  await page.locator('#price-problem').waitFor();
+  await page.locator('.price-problem').waitFor();
   await inspect('studio-form', page);
   await page.close();
 });

@@ -30,14 +30,14 @@ step('a creator gives the first copy away', async () => {
       for (const [written, problem] of [['1.5', /whole number/], ['0', /whole number/], ['2000000', /At most/]]) {
         await limit.fill(written);
         await page.getByRole('button', { name: 'Publish' }).click();
-        assert.match(await page.locator('#limit-problem').textContent(), problem, written);
+        assert.match(await page.locator('.limit-problem').textContent(), problem, written);
       }
       await shot(page, 'studio-copies', { fullPage: true });
       await limit.fill('');
     },
     done: async (page) => {
-      assert.match(await page.locator('#done-text').textContent(), /is for sale for \$0\.25, the first copy is free/);
-      await (await frameOf(page, (await page.locator('#done-rows .value').first().textContent()).split('/').pop())).getByRole('button', { name: 'Get it free' }).waitFor();
+      assert.match(await page.locator('.done-text').textContent(), /is for sale for \$0\.25, the first copy is free/);
+      await (await frameOf(page, (await page.locator('.done-rows .value').first().textContent()).split('/').pop())).getByRole('button', { name: 'Get it free' }).waitFor();
       await shot(page, 'studio-copies-published', { fullPage: true });
     },
   }));

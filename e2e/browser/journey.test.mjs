@@ -41,19 +41,19 @@ step('a creator sells a song and a film from the hosted page', async () => {
   const { context, complaints } = await openBrowser({ permissions: ['clipboard-read', 'clipboard-write'] });
   const sold = await sell(context, stack, {
     ...song,
-    uploading: async (page) => {
-      const percent = async () => parseInt(await page.locator('#progress-percent').textContent(), 10);
-      await until('an upload under way', async () => (await page.locator('#progress-label').textContent()) === 'Uploading' && (await percent()) >= 30);
+    uploading: async (page, item) => {
+      const percent = async () => parseInt(await item.locator('.sending .progress-percent').textContent(), 10);
+      await until('an upload under way', async () => (await item.locator('.sending .progress-label').textContent()) === 'Uploading' && (await percent()) >= 30);
       await shot(page, 'studio', { fullPage: true });
       assert.ok((await percent()) < 100);
       await pace(page, -1);
     },
     ready: (page) => pace(page, 90_000),
-    done: async (page, { work }) => {
+    done: async (page, { work }, item) => {
       const preview = await frameOf(page, work);
       await preview.getByRole('button', { name: 'Buy $0.25' }).waitFor();
       await shot(page, 'studio-published', { fullPage: true });
-      const row = page.locator('#done-rows .copy').nth(1);
+      const row = item.locator('.done-rows .copy').nth(1);
       await row.getByRole('button').click();
       await row.getByText('Copied').waitFor();
       song.copied = await page.evaluate(() => navigator.clipboard.readText());

@@ -1,15 +1,14 @@
 // The widget on pages that make it hard: openers cut, popups refused, no JavaScript, no secure context, a sandbox.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { after, test } from 'node:test';
 import { orderId } from '../../sdk/js/src/index.js';
-import { listen } from '../../tools/http.mjs';
 import { newWallet, publish } from '../lib/actors.mjs';
 import { openStack, scratch } from '../lib/stack.mjs';
 import { until } from '../lib/until.mjs';
 import { approve, frameOf, openBrowser, openWallet, press, shot } from './lib/browser.mjs';
 import { makeSong } from './lib/media.mjs';
+import { startSite } from './lib/site.mjs';
 
 const INSECURE = 'fan.example';
 const media = scratch('media');
@@ -22,21 +21,9 @@ const [first, second] = [await publish(creator, { ...offer, title: 'One' }), awa
 const workPage = ({ work }) => `${stack.origin}/w/${work}`;
 const snippet = ({ work }) => `<script async src="${stack.origin}/widget.js" data-work="${work}"></script>`;
 
-/** Somebody's website on 127.0.0.1: bodies and headers by path. */
-const pages = new Map();
-const site = await listen(createServer((request, response) => {
-  const { body = '', headers = {} } = pages.get(request.url) ?? {};
-  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers });
-  response.end(`<!doctype html><html lang="en"><title>A page</title><link rel="icon" href="data:,"><h1>A page</h1>${body}</html>`);
-}));
+const site = await startSite();
 after(site.stop);
-
-async function visit({ context }, path, page, host = '127.0.0.1') {
-  pages.set(path, page);
-  const tab = await context.newPage();
-  await tab.goto(`http://${host}:${site.port}${path}`);
-  return tab;
-}
+const { visit } = site;
 
 const playing = (place) =>
   until('the song playing', () => place.locator('audio').evaluate(({ currentTime, paused }) => currentTime > 0.3 && !paused));

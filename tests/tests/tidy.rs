@@ -14,8 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const WORKERS: [&str; 7] = [
-    "gateway", "upload", "files", "widget", "purchase", "stream", "ledger",
+const WORKERS: [&str; 8] = [
+    "gateway", "upload", "files", "widget", "purchase", "stream", "hls", "ledger",
 ];
 /// Longest source file; a longer one wants to be two.
 const MAX_FILE_LINES: usize = 700;
@@ -269,6 +269,16 @@ fn no_worker_holds_what_it_must_not() {
         (
             "stream",
             vec!["r2_buckets", "S3_", "RECEIPT_KEYS", "\nWRAPPING_KEYS"],
+        ),
+        (
+            "hls",
+            vec![
+                "r2_buckets",
+                "durable_objects",
+                "S3_",
+                "WRAPPING_KEYS",
+                "RECEIPT_KEYS",
+            ],
         ),
         (
             "ledger",

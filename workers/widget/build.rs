@@ -6,11 +6,15 @@ use std::{error::Error, fs, path::Path};
 const MANIFEST: &str = "../../site/dist/manifest.json";
 const SCRIPT: &str = "../../site/dist/widget.js";
 const SCRIPT_SOURCE: &str = "../../site/src/widget.js";
+const BATCH: &str = "../../site/dist/batch.js";
+const BATCH_SOURCE: &str = "../../site/src/batch.js";
 /// Name in the manifest, variable for the compiler.
-const NAMES: [(&str, &str); 3] = [
+const NAMES: [(&str, &str); 5] = [
     ("frame.js", "SATCHEL_FRAME_JS"),
     ("frame.css", "SATCHEL_FRAME_CSS"),
     ("work.css", "SATCHEL_WORK_CSS"),
+    ("widget.pinned", "SATCHEL_PINNED_JS"),
+    ("widget.integrity", "SATCHEL_PINNED_INTEGRITY"),
 ];
 
 /// Tells cargo.
@@ -28,7 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         tell("rerun-if-changed=../../site");
         tell("warning=site/dist is not there: pages will name files by their sources");
     }
+    let batch = if built { BATCH } else { BATCH_SOURCE };
     tell(&format!("rerun-if-changed={script}"));
+    tell(&format!("rerun-if-changed={batch}"));
     let manifest = if built {
         fs::read_to_string(MANIFEST)?
     } else {
@@ -43,9 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         tell(&format!("rustc-env={variable}={address}"));
     }
-    fs::copy(
-        script,
-        Path::new(&std::env::var("OUT_DIR")?).join("widget.js"),
-    )?;
+    let out = std::env::var("OUT_DIR")?;
+    fs::copy(script, Path::new(&out).join("widget.js"))?;
+    fs::copy(batch, Path::new(&out).join("batch.js"))?;
     Ok(())
 }

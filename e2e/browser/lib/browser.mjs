@@ -92,9 +92,15 @@ function watch(context) {
   return { complaints, excuse, answers: () => Promise.all(bodies) };
 }
 
-/** Waits for the frame of a work on a page, and for its button or link. */
+/** The card of a work that widget.js has drawn. */
+export const cardOf = (page, work) => page.locator(`satchel-buy[work="${work}"] [part="card"]`);
+
+/** Waits for the frame of a work on a page, and for its button or link; reaches for its card where that comes first. */
 export async function frameOf(page, work) {
   const holder = page.locator(`iframe[src*="/embed/${work}"]`);
+  const button = cardOf(page, work).locator('button');
+  await holder.or(button).first().waitFor();
+  if (!(await holder.count())) await button.first().hover();
   await holder.waitFor();
   const frame = await (await holder.elementHandle()).contentFrame();
   await frame.locator('#satchel[data-view]').waitFor();

@@ -19,6 +19,12 @@ const PENDING = { first: 250, grow: 1.6, most: 4000, end: 120_000 };
 /** @typedef {{account: string, bps: number}} Split a collaborator's share of what is left of a price after the fee, hundredths of a percent */
 /** @typedef {{description?: string, cover?: {url: string, width: number, height: number, media_type: string}, suggest?: number[], monetization?: string}} Listing shown with a work (docs/API.md §2) */
 
+/** @param {Record<string, string|number|undefined>} members @returns {string} */
+function queryOf(members) {
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
 export class SatchelClient {
   /**
    * @param {{issuer: string, base?: string, fetch?: typeof fetch, now?: () => number}} options `issuer` is the origin
@@ -162,6 +168,16 @@ export class SatchelClient {
     return this.request('POST', '/v1/sessions', { body: {}, key, token: receipt, signal });
   }
 
+  /**
+   * A playlist for players that cannot decrypt (Safari without MSE, VLC, televisions), where the creator allows it. Whoever has the
+   * address can play while the session lasts.
+   * @param {string} receipt @param {Key} key @returns {Promise<{session: string, url: string, expires: number, allowance: object}>}
+   * @throws {SatchelError} `hls_not_allowed`
+   */
+  hls(receipt, key, { signal } = {}) {
+    return this.request('POST', '/v1/hls', { body: {}, key, token: receipt, signal });
+  }
+
   /** @param {string} session @param {number} window @param {string} capability the newest one @param {Key} key @returns {Promise<{window: number, key: string, capability: string, expires: number, allowance: object}>} */
   windowKey(session, window, capability, key, { signal } = {}) {
     return this.request('POST', `/v1/sessions/${session}/windows/${window}`, { body: {}, key, token: capability, signal });
@@ -255,11 +271,97 @@ export class SatchelClient {
     return this.request('POST', `/v1/works/${work.work}/state`, { body: { command: await this.#command(key, 'set_state', work, { state }) } });
   }
 
+  // ------------------------------------------------------------ the creator's shop
+
+  /** @param {Key} key the creator's @param {string} method @param {string} [path] within the shop @param {object} [options] @returns {Promise<any>} */
+  #shop(key, method, path = '', options = {}) {
+    return this.request(method, `/v1/shops/${key.jkt}${path}`, { key, ...options });
+  }
+
+  /**
+   * Works with their records and sums, newest first.
+   * @param {Key} key the creator's @param {{after?: number, signal?: AbortSignal}} [options] `after`: `next` of the page before
+   * @returns {Promise<{creator: string, totals: object, n: number, works: object[], next?: number}>}
+   */
+  shop(key, { after, signal } = {}) {
+    return this.#shop(key, 'GET', queryOf({ after }), { signal });
+  }
+
+  /** Hides a deleted work, or shows it again; take it off sale with `setState`. @param {Key} key @param {string} work @param {boolean} hidden @returns {Promise<{done: true}>} */
+  hideWork(key, work, hidden) {
+    return this.#shop(key, 'POST', `/works/${work}`, { body: { hidden } });
+  }
+
+  /** Newest first, 50 a page. @param {Key} key @param {{after?: number, work?: string, signal?: AbortSignal}} [options] @returns {Promise<{sales: {n: number, sale: object, refunded_msat: number}[], next?: number}>} */
+  shopSales(key, { after, work, signal } = {}) {
+    return this.#shop(key, 'GET', `/sales${queryOf({ after, work })}`, { signal });
+  }
+
+  /** Sums by day in UTC. @param {Key} key @param {{work?: string, days?: number, signal?: AbortSignal}} [options] @returns {Promise<{from: string, to: string, days: {day: string, totals: object}[], months: {day: string, totals: object}[]}>} */
+  shopStats(key, { work, days, signal } = {}) {
+    return this.#shop(key, 'GET', `/stats${queryOf({ work, days })}`, { signal });
+  }
+
+  /** Waits up to 25 s for what happens next. @param {Key} key @param {{after?: number, signal?: AbortSignal}} [options] without `after`: only where to begin @returns {Promise<{events: object[], next: number}>} */
+  shopEvents(key, { after, signal } = {}) {
+    return this.#shop(key, 'GET', `/events${queryOf({ after })}`, { signal });
+  }
+
+  /** @param {Key} key @returns {Promise<{webhooks: object[]}>} */
+  webhooks(key, { signal } = {}) {
+    return this.#shop(key, 'GET', '/webhooks', { signal });
+  }
+
+  /** @param {Key} key @param {{url: string, events?: string[]}} hook @returns {Promise<object>} with its `secret`, which is told this once */
+  addWebhook(key, hook) {
+    return this.#shop(key, 'POST', '/webhooks', { body: hook });
+  }
+
+  /** @param {Key} key @param {string} id @returns {Promise<{done: true}>} */
+  deleteWebhook(key, id) {
+    return this.#shop(key, 'DELETE', `/webhooks/${id}`);
+  }
+
+  /** @param {Key} key @param {string} id @param {'secret'|'enable'|'test'} what a new secret (for a day the old one signs too), service again, a test message @returns {Promise<object>} */
+  changeWebhook(key, id, what) {
+    return this.#shop(key, 'POST', `/webhooks/${id}/${what}`, { body: {} });
+  }
+
+  /** The last hundred, newest first. @param {Key} key @param {string} id @returns {Promise<{deliveries: object[]}>} */
+  deliveries(key, id, { signal } = {}) {
+    return this.#shop(key, 'GET', `/webhooks/${id}/deliveries`, { signal });
+  }
+
+  /** @param {Key} key @param {string} id @param {number} seq @returns {Promise<object>} the new delivery, of the same message */
+  resend(key, id, seq) {
+    return this.#shop(key, 'POST', `/webhooks/${id}/deliveries/${seq}/resend`, { body: {} });
+  }
+
   // ------------------------------------------------------------ accounts
 
   /** @param {string} account @param {string} delegation JWS of `makeDelegation` @returns {Promise<{account: string, key: object, expires: number}>} */
   delegate(account, delegation) {
     return this.request('POST', `/v1/accounts/${account}/delegations`, { body: { delegation } });
+  }
+
+  /**
+   * Keys that act for an account: itself, or with scope `read` all of them.
+   * @param {string} account @param {Key} key
+   * @returns {Promise<{keys: {x: string, allows: {epoch: number, issued: number, expires: number, spend: boolean, read: boolean, max_order: number|null,
+   *   max_total?: number, max_day?: number, backup?: string}, spent: {day: number, total: number}}[]}>} those that have not expired
+   */
+  keys(account, key, { signal } = {}) {
+    return this.request('GET', `/v1/accounts/${account}/delegations`, { key, signal });
+  }
+
+  /** As `delegate`, and leaves it for its key, which need not know the account. @param {string} delegation JWS @returns {Promise<{account: string, key: string, expires: number}>} */
+  grant(delegation) {
+    return this.request('POST', '/v1/grants', { body: { delegation } });
+  }
+
+  /** What a key was given: read it with `readDelegation`. @param {Key} key @returns {Promise<{status: 'waiting'|'posted', delegation?: string}>} */
+  granted(key, { signal } = {}) {
+    return this.request('GET', `/v1/grants/${key.jkt}`, { key, signal });
   }
 
   /** @param {string} account @param {Key} key with scope `read` @returns {Promise<object>} balances in msat and the rate */

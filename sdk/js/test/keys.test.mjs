@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { b64uDecode, b64uEncode, utf8 } from '../src/bytes.js';
 import { fundingId, isOrderId, isWorkId, orderId, workId } from '../src/ids.js';
-import { keysFromWords, makeDelegation, newWords, tidyWords } from '../src/identity.js';
+import { keysFromWords, makeDelegation, newWords, readDelegation, tidyWords } from '../src/identity.js';
 import { parseJws, signJws, verifyJws } from '../src/jws.js';
 import { generateKey, keyFromSeed, sign, thumbprint, verify } from '../src/keys.js';
 import { makeProof } from '../src/proof.js';
@@ -104,4 +104,25 @@ test('recovery words make root and creator key; a delegation is signed by the ro
   const capped = await makeDelegation(root, { issuer: 'https://a.example', key: device.jwk, maxOrderMsat: 5, maxTotalMsat: 50, epoch: 2, now: 5 });
   const { max_order_msat, max_total_msat, epoch } = parseJws(capped, 'satchel-delegation+jws').payload;
   assert.deepEqual([max_order_msat, max_total_msat, epoch], [5, 50, 2]);
+  const daily = await makeDelegation(root, { issuer: 'https://a.example', key: device.jwk, scope: ['spend'], maxDayMsat: 7, backup: 'c2VhbA', now: 5 });
+  assert.deepEqual(['max_day_msat', 'backup'].map((name) => parseJws(daily, 'satchel-delegation+jws').payload[name]), [7, 'c2VhbA']);
+});
+
+test('a delegation that was left is believed only from its root, for its issuer and its key', async () => {
+  const [root, other, device] = [await generateKey(), await generateKey(), await generateKey()];
+  const issuer = 'https://a.example';
+  const jws = await makeDelegation(root, { issuer, key: device.jwk, scope: ['spend'], maxOrderMsat: 3, maxDayMsat: 9, epoch: 4, now: 5, exp: 90 });
+  assert.deepEqual(await readDelegation(jws, { issuer, key: device }), {
+    account: root.jkt, epoch: 4, scope: ['spend'], maxOrderMsat: 3, maxDayMsat: 9, issued: 5, expires: 90,
+  });
+  await assert.rejects(readDelegation(jws, { issuer, key: other }), { code: 'wrong_key' });
+  await assert.rejects(readDelegation(jws, { issuer: 'https://b.example', key: device }), { code: 'wrong_key' });
+  const [head, , signature] = jws.split('.');
+  const forged = { ...parseJws(jws, 'satchel-delegation+jws').payload, max_day_msat: 10 };
+  const middle = Buffer.from(JSON.stringify(forged)).toString('base64url');
+  await assert.rejects(readDelegation(`${head}.${middle}.${signature}`, { issuer, key: device }), { code: 'bad_signature' });
+  // Signed by whom it names as the root, but for another's account.
+  const { signJws } = await import('../src/jws.js');
+  const stolen = await signJws(other, { typ: 'satchel-delegation+jws' }, { ...forged, root: other.jwk });
+  await assert.rejects(readDelegation(stolen, { issuer, key: device }), { code: 'wrong_key' });
 });

@@ -21,40 +21,57 @@ const SEALED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CannotUnwrap;
 
-/// The configuration is not `VERSION:KEY[,VERSION:KEY…]`, or has a version twice.
+/// The configuration is not `[+]VERSION:KEY[,[+]VERSION:KEY…]`, or has a version twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadKeyring;
 
-/// Wrapping keys by version; the highest version wraps, all of them unwrap.
+/// Keys by version. The highest version is used, all of them are known; one with a `+` is known only: it is
+/// announced before it is used, so that whoever keeps a copy of the ring has it by then.
 #[derive(Debug)]
-pub struct Keyring(Vec<(u32, Key32)>);
+pub struct Keyring {
+    keys: Vec<(u32, Key32)>,
+    /// Index into `keys`.
+    current: Option<usize>,
+}
 
 impl Keyring {
-    /// Parses `VERSION:KEY[,VERSION:KEY…]`, keys as base64url of 32 bytes.
+    /// Parses `[+]VERSION:KEY[,[+]VERSION:KEY…]`, keys as base64url of 32 bytes.
     pub fn parse(text: &str) -> Result<Self, BadKeyring> {
         let mut keys = Vec::new();
+        let mut used = None;
         for item in text.split(',') {
-            let (version, key) = item.trim().split_once(':').ok_or(BadKeyring)?;
-            let version = version.parse().map_err(|_| BadKeyring)?;
-            keys.push((version, Key32::from_b64(key).map_err(|_| BadKeyring)?));
+            let item = item.trim();
+            let (version, key) = item.split_once(':').ok_or(BadKeyring)?;
+            let number = version.strip_prefix('+').unwrap_or(version);
+            // `u32` would take a sign of its own.
+            if !number.starts_with(|first: char| first.is_ascii_digit()) {
+                return Err(BadKeyring);
+            }
+            let number: u32 = number.parse().map_err(|_| BadKeyring)?;
+            if !version.starts_with('+') {
+                used = used.max(Some(number));
+            }
+            keys.push((number, Key32::from_b64(key).map_err(|_| BadKeyring)?));
         }
         keys.sort_unstable_by_key(|(version, _)| *version);
         let mut pairs = keys.iter().zip(keys.iter().skip(1));
         if pairs.any(|((version, _), (next, _))| version == next) {
             return Err(BadKeyring);
         }
-        Ok(Self(keys))
+        let current = keys.iter().position(|(version, _)| Some(*version) == used);
+        Ok(Self { keys, current })
     }
 
     /// All keys, lowest version first.
     pub fn keys(&self) -> impl Iterator<Item = (u32, &Key32)> {
-        self.0.iter().map(|(version, key)| (*version, key))
+        self.keys.iter().map(|(version, key)| (*version, key))
     }
 
-    /// The current (highest) key.
+    /// The key that is used: the highest that is not only announced.
     #[must_use]
     pub fn current(&self) -> Option<(u32, &Key32)> {
-        self.0.last().map(|(version, key)| (*version, key))
+        let (version, key) = self.keys.get(self.current?)?;
+        Some((*version, key))
     }
 
     /// Wraps `secret`; `nonce` must be fresh and random.
@@ -74,7 +91,7 @@ impl Keyring {
         let (version, sealed) = wrapped.split_once('.').ok_or(CannotUnwrap)?;
         let version: u32 = version.parse().map_err(|_| CannotUnwrap)?;
         let (_, key) = self
-            .0
+            .keys
             .iter()
             .find(|(v, _)| *v == version)
             .ok_or(CannotUnwrap)?;
@@ -133,6 +150,34 @@ mod tests {
                 .unwrap(&both.wrap(&secret, b"a", [0; 12]).unwrap(), b"a")
                 .is_err()
         );
+    }
+
+    #[test]
+    fn an_announced_key_opens_but_is_not_used() {
+        let (a, b) = (b64::encode(&[1; 32]), b64::encode(&[2; 32]));
+        let announced = ring(&format!("+2:{b},1:{a}"));
+        let secret = Key32::from_bytes([9; 32]);
+        assert!(
+            announced
+                .wrap(&secret, b"", [0; 12])
+                .unwrap()
+                .starts_with("1.")
+        );
+        assert_eq!(announced.keys().map(|(v, _)| v).collect::<Vec<_>>(), [1, 2]);
+        let next = ring(&format!("2:{b},1:{a}"))
+            .wrap(&secret, b"", [0; 12])
+            .unwrap();
+        assert_eq!(announced.unwrap(&next, b"").unwrap(), secret);
+        let none = ring(&format!("+1:{a}"));
+        assert!(none.current().is_none() && none.wrap(&secret, b"", [0; 12]).is_err());
+        for bad in [
+            format!("++2:{b}"),
+            format!("+2:{b},2:{a}"),
+            format!("-1:{a}"),
+            format!("+:{a}"),
+        ] {
+            assert_eq!(Keyring::parse(&bad).err(), Some(BadKeyring), "{bad}");
+        }
     }
 
     /// Otherwise one would wrap and the other be asked to unwrap.

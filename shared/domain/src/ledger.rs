@@ -176,6 +176,12 @@ pub struct Delegation {
     /// Most that all its orders together may cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_total: Option<Msat>,
+    /// Most that its orders of one day (UTC) may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_day: Option<Msat>,
+    /// The wallet's seed, encrypted, for whoever holds this key and can open it. Only this key reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
 }
 satchel_json::read!(Delegation {
     epoch,
@@ -185,8 +191,20 @@ satchel_json::read!(Delegation {
     read,
     max_order,
     max_total,
+    max_day,
+    backup,
     ..
 });
+
+/// What a key has spent under its delegation, where that is capped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Spent {
+    /// In all.
+    pub total: Msat,
+    /// On the day it is.
+    pub day: Msat,
+}
+satchel_json::read!(Spent { total, day });
 
 impl Delegation {
     /// Whether it may still be used at all.
@@ -197,11 +215,17 @@ impl Delegation {
         Ok(())
     }
 
+    /// Whether what it spends is counted: it is a site's grant, for buying only.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        self.max_total.is_some() || self.max_day.is_some()
+    }
+
     /// Whether a debit of `amount` is within its caps, `spent` having gone before.
-    pub fn check_caps(&self, amount: Msat, spent: Msat) -> Result<(), Reject> {
-        let total = spent.plus(amount)?;
+    pub fn check_caps(&self, amount: Msat, spent: Spent) -> Result<(), Reject> {
+        let (total, day) = (spent.total.plus(amount)?, spent.day.plus(amount)?);
         let over = |cap: Option<Msat>, sum: Msat| cap.is_some_and(|most| sum > most);
-        if over(self.max_order, amount) || over(self.max_total, total) {
+        if over(self.max_order, amount) || over(self.max_total, total) || over(self.max_day, day) {
             return Err(Reject::CapExceeded);
         }
         Ok(())
@@ -215,8 +239,8 @@ pub struct Facts<'a> {
     pub known: Option<&'a Agreement>,
     /// The delegation of the key that signed.
     pub delegation: Option<&'a Delegation>,
-    /// What that key has spent so far, where its total is capped.
-    pub spent: Msat,
+    /// What that key has spent so far, where that is counted.
+    pub spent: Spent,
     /// The account's epoch.
     pub epoch: u64,
     /// Whether this account has bought the work before.
@@ -458,7 +482,7 @@ mod tests {
         work: Option<Offer>,
         quote: Option<Quoted>,
         order_expires: u64,
-        spent: u64,
+        spent: (u64, u64),
         balance: u64,
     }
 
@@ -474,6 +498,8 @@ mod tests {
                     read: true,
                     max_order: None,
                     max_total: None,
+                    max_day: None,
+                    backup: None,
                 }),
                 epoch: 0,
                 owned: false,
@@ -484,7 +510,7 @@ mod tests {
                     payee: AccountId::parse(&b64('p')).unwrap(),
                     limited: false,
                 }),
-                spent: 0,
+                spent: (0, 0),
                 quote: Some(quoted(order)),
                 order_expires: 1_300,
                 balance: 1_000_000,
@@ -495,7 +521,10 @@ mod tests {
             let facts = Facts {
                 known: self.known.as_ref(),
                 delegation: self.delegation.as_ref(),
-                spent: Msat::new(self.spent).unwrap(),
+                spent: Spent {
+                    total: Msat::new(self.spent.0).unwrap(),
+                    day: Msat::new(self.spent.1).unwrap(),
+                },
                 epoch: self.epoch,
                 owned: self.owned,
                 under_way: self.under_way,
@@ -672,9 +701,20 @@ mod tests {
         let order = agreement();
         let mut w = World::good(&order);
         w.delegation.as_mut().unwrap().max_total = Some(Msat::new(600_000).unwrap());
-        w.spent = 350_000;
+        w.spent = (350_000, 0);
         assert!(w.decide(&order).is_ok());
-        w.spent = 350_001;
+        w.spent = (350_001, 0);
+        assert_eq!(w.decide(&order), Err(Reject::CapExceeded));
+    }
+
+    #[test]
+    fn a_key_spends_no_more_than_its_share_of_a_day() {
+        let order = agreement();
+        let mut w = World::good(&order);
+        w.delegation.as_mut().unwrap().max_day = Some(Msat::new(600_000).unwrap());
+        w.spent = (9_000_000, 350_000);
+        assert!(w.decide(&order).is_ok(), "only the day counts");
+        w.spent = (350_001, 350_001);
         assert_eq!(w.decide(&order), Err(Reject::CapExceeded));
     }
 

@@ -136,13 +136,18 @@ impl Call {
             .collect()
     }
 
+    /// All query parameters, as sent; empty where there are none.
+    #[must_use]
+    pub fn search(&self) -> String {
+        let url = self.request.url();
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        query.split('#').next().unwrap_or_default().to_owned()
+    }
+
     /// The value of a query parameter, as sent; `None` where there is none.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
-        let url = self.request.url();
-        let (_, query) = url.split_once('?')?;
-        let query = query.split('#').next().unwrap_or_default();
-        query.split('&').find_map(|pair| {
+        self.search().split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
             (key == name).then(|| value.to_owned())
         })

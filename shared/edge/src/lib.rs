@@ -7,9 +7,12 @@ mod cache;
 mod call;
 mod clock;
 mod glue;
+mod heap;
 mod js;
+mod letters;
 mod outside;
 mod platform;
+mod ready;
 mod remote;
 mod respond;
 mod security;
@@ -21,8 +24,10 @@ pub use cache::TtlCache;
 pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
 pub use glue::{alarmed, fetched, object_fetched};
+pub use letters::{Bell, Letter, Sent, pause, send_all};
 pub use outside::ask_outside;
 pub use platform::Platform;
+pub use ready::{Answer, Ready, answered};
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{
     created, html, json, json_bytes, json_cached, json_status, json_tagged, problem, redirect, text,

@@ -154,7 +154,7 @@ pub fn problem(error: &ApiError) -> Response {
 /// The answer to a CORS preflight.
 pub(crate) fn preflight() -> Response {
     let headers = [
-        ("access-control-allow-methods", "GET, HEAD, POST"),
+        ("access-control-allow-methods", "GET, HEAD, POST, DELETE"),
         (
             "access-control-allow-headers",
             // x402's client sends the last one, meant for answers, with its requests.
@@ -167,13 +167,21 @@ pub(crate) fn preflight() -> Response {
 
 /// Lets every page read the answer, without credentials: authority is in signed documents and
 /// proofs, never in cookies.
-pub(crate) fn open_to_all(headers: &mut Headers) -> worker::Result<()> {
-    headers.set("access-control-allow-origin", "*")?;
-    headers.set(
+pub(crate) const OPEN_TO_ALL: [(&str, &str); 3] = [
+    ("access-control-allow-origin", "*"),
+    (
         "access-control-expose-headers",
         "accept-ranges, content-length, content-range, crawler-price, etag, link, payment-receipt, payment-required, payment-response, retry-after, www-authenticate, x-payment-response",
-    )?;
-    headers.set("cross-origin-resource-policy", "cross-origin")
+    ),
+    ("cross-origin-resource-policy", "cross-origin"),
+];
+
+/// Sets [`OPEN_TO_ALL`].
+pub(crate) fn open_to_all(headers: &mut Headers) -> worker::Result<()> {
+    for (name, value) in OPEN_TO_ALL {
+        headers.set(name, value)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub enum PageKind {
     Embed,
     /// A page of its own on the public host: never framed.
     Page,
+    /// An SVG, which is a document as soon as somebody opens it: it runs and loads nothing.
+    Picture,
 }
 
 /// The headers of a page. `wallet` is the wallet origin, which the frame may open.
@@ -24,6 +26,9 @@ pub fn page_headers(kind: PageKind) -> Vec<(&'static str, &'static str)> {
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
              img-src 'self' blob: data:; media-src blob:; connect-src *; frame-src blob:; \
              base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'"
+        }
+        PageKind::Picture => {
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
         }
     };
     vec![

@@ -95,7 +95,7 @@ impl SegmentKey {
         segment: u32,
         salt: &[u8; cobblestone::SALT_BYTES],
     ) -> cobblestone::Sealer {
-        cobblestone::Sealer::new(&self.0, salt, &context(work, segment))
+        cobblestone::Sealer::new(&self.0, salt, &segment_context(work, segment))
     }
 
     /// Starts opening segment `segment` from its first 56 bytes.
@@ -107,7 +107,7 @@ impl SegmentKey {
     ) -> Result<cobblestone::Opener, FormatError> {
         Ok(cobblestone::Opener::new(
             &self.0,
-            &context(work, segment),
+            &segment_context(work, segment),
             prefix,
         )?)
     }
@@ -124,7 +124,9 @@ fn derive(key: &Key32, label: &str, work: &WorkId, index: Option<u32>) -> Key32 
 }
 
 /// `"satchel/v1" ‖ 00 ‖ work ‖ u32(segment)`: what a segment's message is bound to.
-fn context(work: &WorkId, segment: u32) -> Vec<u8> {
+/// What a segment's message is bound to: its work and its number.
+#[must_use]
+pub fn segment_context(work: &WorkId, segment: u32) -> Vec<u8> {
     [
         b"satchel/v1\0",
         work.as_str().as_bytes(),

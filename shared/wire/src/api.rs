@@ -276,6 +276,17 @@ shapes! {
         /// 32 bytes, base64url.
         content_key: String,
     }
+    /// A session for standard players.
+    HlsOut {
+        /// Its id.
+        session: SessionId,
+        /// The playlist. Whoever has this address can play while the session lasts.
+        url: String,
+        /// When it ends, Unix seconds.
+        expires: u64,
+        /// What may be opened.
+        allowance: Allowance,
+    }
     /// A streaming session.
     SessionOut {
         /// Its id.
@@ -317,6 +328,14 @@ shapes! {
         key: Thumbprint,
         /// Unix seconds.
         expires: u64,
+    }
+    /// What a key was given.
+    GrantSeen {
+        /// `waiting` or `posted`.
+        status: OrderStatus,
+        /// The JWS, once there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delegation: Option<String>,
     }
     /// An account as its owner sees it.
     AccountOut {

@@ -6,11 +6,14 @@ use serde::Serialize;
 
 use crate::{
     ApiError, ErrorCode, Result,
-    jose::{self, Jwk, Names},
+    jose::{self, Jwk, Names, Unverified},
 };
 
 /// `typ` of a delegation.
 pub const TYP: &str = "satchel-delegation+jws";
+
+/// Longest encrypted seed, in characters.
+pub const MAX_BACKUP: usize = 256;
 
 /// What a delegated key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,6 +44,12 @@ pub struct Delegation {
     /// Most that all its orders together may cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_total_msat: Option<Msat>,
+    /// Most that its orders of one day (UTC) may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_day_msat: Option<Msat>,
+    /// The wallet's seed, encrypted, kept for this key to read: base64url.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
     /// The account's epoch.
     pub epoch: u64,
     /// Unix seconds.
@@ -56,10 +65,17 @@ satchel_json::read!(Delegation {
     scope,
     max_order_msat,
     max_total_msat,
+    max_day_msat,
+    backup,
     epoch,
     iat,
     exp
 });
+
+/// Reads a delegation without verifying it.
+pub fn read(token: &str) -> Result<Unverified<'_, Delegation>> {
+    jose::read(token, TYP, Names::Nobody)
+}
 
 /// Verifies a delegation: signed by the key whose thumbprint is the account.
 pub async fn verify(
@@ -68,7 +84,7 @@ pub async fn verify(
     issuer: &str,
     now_s: u64,
 ) -> Result<Delegation> {
-    let unverified = jose::read::<Delegation>(token, TYP, Names::Nobody)?;
+    let unverified = read(token)?;
     let root = unverified.claims.root.key()?;
     let claims = unverified.verify(verifier, &root).await?;
     jose::check_audience(&claims.aud, issuer)?;
@@ -79,6 +95,9 @@ pub async fn verify(
         ));
     }
     claims.key.key()?;
+    if claims.backup.as_ref().is_some_and(|b| b.len() > MAX_BACKUP) {
+        return Err(ApiError::new(ErrorCode::Malformed, "not a backup"));
+    }
     // From the future it could never be replaced by a newer one.
     if claims.iat > now_s.saturating_add(jose::MAX_SKEW_S) {
         return Err(ApiError::new(ErrorCode::Malformed, "iat is in the future"));
@@ -98,6 +117,8 @@ impl Delegation {
             read: self.scope.contains(&Scope::Read),
             max_order: self.max_order_msat,
             max_total: self.max_total_msat,
+            max_day: self.max_day_msat,
+            backup: self.backup.clone(),
         }
     }
 }

@@ -51,12 +51,14 @@ macro_rules! codes {
 codes! {
     Malformed = "malformed", 400, "The request is not of the documented shape.", "Compare it with docs/API.md.";
     QuoteInvalid = "quote_invalid", 400, "This quote was altered or is for something else.", "Ask for a new quote.";
+    WebhookRefused = "webhook_refused", 400, "A webhook can't have this address.", "Name a public host by https.";
     BadSignature = "bad_signature", 401, "The signature does not verify.", "Sign it again with the right key.";
     ProofRequired = "proof_required", 401, "A proof of possession is needed.", "Send a DPoP header (RFC 9449).";
     ProofInvalid = "proof_invalid", 401, "The proof of possession is not for this request.", "Make a new proof; check your clock.";
     ReceiptInvalid = "receipt_invalid", 401, "This is not a receipt of this issuer.", "Use the receipt as it was issued.";
     CapabilityInvalid = "capability_invalid", 401, "This capability is not for this session.", "Open a new session.";
     CapabilityExpired = "capability_expired", 401, "This capability has expired.", "Open a new session.";
+    CapabilityElsewhere = "capability_elsewhere", 403, "This capability is for another session or another shop.", "Use the one of this session.";
     PaymentRequired = "payment_required", 402, "This has to be paid for first.", "Pay as the headers say, or buy it in the wallet.";
     PaymentInvalid = "payment_invalid", 402, "This payment is not for this address.", "Pay what is asked now.";
     InsufficientBalance = "insufficient_balance", 402, "There is not enough in the wallet.", "Add money, then approve again.";
@@ -65,11 +67,13 @@ codes! {
     ScopeMissing = "scope_missing", 403, "This key is not allowed to do that.", "Ask the wallet for a wider permission.";
     CapExceeded = "cap_exceeded", 403, "This is more than this key may spend.", "Approve it in the wallet.";
     NotEntitled = "not_entitled", 403, "There is no purchase behind this receipt.", "Buy the work first.";
+    HlsNotAllowed = "hls_not_allowed", 403, "The creator has not allowed this work for other players.", "Play it on its page.";
     StreamingOnly = "streaming_only", 403, "This work can be played, not downloaded.", "Open a streaming session.";
     NotFound = "not_found", 404, "There is nothing here.", "Check the address.";
     UnknownWork = "unknown_work", 404, "There is no such work.", "Check the link.";
     UnknownSale = "unknown_sale", 404, "This account made no such sale.", "Check the purchase's handle.";
     UnknownUpload = "unknown_upload", 404, "There is no such upload.", "Begin a new upload.";
+    UnknownWebhook = "unknown_webhook", 404, "There is no such webhook, or no such delivery.", "Read the list again.";
     MethodNotAllowed = "method_not_allowed", 405, "This method is not allowed here.", "";
     OrderConflict = "order_conflict", 409, "This order id was used for something else.", "Make a new order id.";
     OrderExpired = "order_expired", 409, "This order has expired.", "Sign a new order.";
@@ -83,7 +87,10 @@ codes! {
     NotReady = "not_ready", 409, "The work's bytes or its key are still missing.", "Finish the upload, then publish.";
     NotPublished = "not_published", 409, "This work is not on sale yet.", "Come back later.";
     NotStreaming = "not_streaming", 409, "This work is downloaded, not streamed.", "Ask for its key.";
+    ProofReplayed = "proof_replayed", 409, "This proof of possession was used before.", "Make a new proof for every request.";
     OwnWork = "own_work", 409, "This is your own work.", "You need not buy it.";
+    WebhookLimit = "webhook_limit", 409, "This shop has as many webhooks as it can have.", "Delete one first.";
+    WebhookDisabled = "webhook_disabled", 409, "This webhook is switched off: it failed for too long.", "Switch it on first.";
     SessionEnded = "session_ended", 410, "This session has ended.", "Open a new session.";
     UploadEnded = "upload_ended", 410, "This upload has ended.", "Publish what is stored, or begin a new upload.";
     WorkUnpublished = "work_unpublished", 410, "The creator has withdrawn this work.", "";
@@ -95,6 +102,7 @@ codes! {
     TooMany = "too_many", 429, "Too many requests.", "Wait, then ask again.";
     WorkTakenDown = "work_taken_down", 451, "This work was taken down after a notice.", "";
     Internal = "internal", 500, "Something went wrong on our side.", "Try again; nothing was charged twice.";
+    FormatUnknown = "format_unknown", 501, "There is no such form of this document.", "Ask with format=json or format=xml.";
     RateStale = "rate_stale", 503, "There is no fresh exchange rate.", "Try again in a few minutes.";
     Unavailable = "unavailable", 503, "A part of the service is not answering.", "Try again; nothing was lost.";
 }

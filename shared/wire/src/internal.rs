@@ -261,8 +261,11 @@ pub struct Entitlement {
     pub state: WorkState,
     /// Its keys.
     pub keys: VersionKeys,
+    /// Whether its creator allows edge-decrypted HLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hls: Option<bool>,
 }
-satchel_json::read!(Entitlement { work, version, usage = "use", active, state, keys, .. });
+satchel_json::read!(Entitlement { work, version, usage = "use", active, state, keys, hls, .. });
 
 /// `POST /order` of an account object: the ledger's entry has fetched what the account can't know.
 #[derive(Debug, Clone, PartialEq, Serialize)]

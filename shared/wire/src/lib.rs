@@ -20,6 +20,8 @@ pub mod quote;
 pub mod receipt;
 pub mod refund;
 pub mod shop;
+pub mod shopfront;
 pub mod signout;
+pub mod streaming;
 
 pub use error::{ApiError, ErrorCode, Result};

@@ -35,12 +35,17 @@ pub struct Listing {
     /// Payment pointer for Web Monetization, an `https:` address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monetization: Option<String>,
+    /// Whether standard players may play a streamed work: the issuer's edge then decrypts it for
+    /// them, and sees the content in passing (docs/STREAMING.md). Off unless said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hls: Option<bool>,
 }
 satchel_json::read!(Listing {
     description,
     cover,
     suggest,
-    monetization
+    monetization,
+    hls
 });
 
 /// A cover as it was uploaded.
@@ -103,6 +108,7 @@ impl Listing {
             && self.cover.is_none()
             && self.suggest.is_none()
             && self.monetization.is_none()
+            && self.hls != Some(true)
     }
 
     /// Checks what a creator asks to be shown.

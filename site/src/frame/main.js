@@ -2,12 +2,17 @@
 // The server has rendered title, price, button and link; this makes the button work.
 import { orderId, isOrderId } from '../../../sdk/js/src/ids.js';
 import { SatchelClient } from '../../../sdk/js/src/client.js';
+import { usd, words } from '../shared/i18n.js';
 import { el } from '../shared/ui.js';
 import { connect } from './channel.js';
+import { wear } from './look.js';
 import { explain } from './problems.js';
-import { CALM_MS, approveAddress, awaitReceipt } from './purchase.js';
+import { approveAddress, awaitReceipt } from './purchase.js';
 import { openStore } from './store.js';
-import { text } from './text.js';
+import { text as catalogue } from './text.js';
+import { watchButton, whenSeen } from './visible.js';
+
+const text = words(catalogue);
 
 const main = document.getElementById('satchel');
 const { work, issuer, wallet, state } = main.dataset;
@@ -18,15 +23,21 @@ const status = find('#status');
 const link = find('#link');
 const embedded = self.top !== self;
 const host = new URL(issuer).host;
-const channel = connect(main);
+const channel = connect(main, {
+  look: wear,
+  // Who came by keyboard or pressed the card goes on here.
+  focus: () => focusFirst(),
+  // A page may say this as often as it likes: it shows what is owned already, and pays for nothing.
+  press: () => (entry.receipt && main.dataset.view === 'offer' ? open() : focusFirst()),
+});
 // The page around may be light in a dark system or the other way round; a frame of the other kind would be a block.
-if (embedded) document.documentElement.style.colorScheme = channel.scheme;
+if (embedded && channel.scheme) document.documentElement.style.colorScheme = channel.scheme;
 const client = new SatchelClient({ issuer });
 
 let store;
 let entry = { work };
 let waiting = null;
-let visibleSince = Infinity;
+let watched = null;
 // The wallet's list of purchases leads here: the wallet will not charge again, so the button should not say so.
 const bySelf = !embedded && location.hash === '#owned';
 
@@ -40,6 +51,8 @@ function say(message, ...buttons) {
   actions.replaceChildren(...buttons);
   actions.hidden = buttons.length === 0;
 }
+
+const focusFirst = () => [button, link, ...actions.children].find((one) => !one.hidden && one.checkVisibility())?.focus();
 
 function fail(error, retry) {
   if (error?.code === 'aborted') return;
@@ -57,14 +70,20 @@ const remember = (changes) => {
 
 // ---------------------------------------------------------------- what is on the button
 
+/** Where more than the price may be paid: the form with the amounts. */
+const amounts = find('#amount');
+const chosen = () => Number(amounts?.elements.amount.value ?? 0);
+
 function offer() {
   main.dataset.view = 'offer';
   button.hidden = false;
   button.disabled = false;
   if (entry.receipt || bySelf) button.textContent = text.open;
   // Whoever has a copy may have a new receipt for it; the wallet knows.
-  else if (state === 'sold_out') button.textContent = text.openOwned;
+  else if (['sold_out', 'unpublished'].includes(state)) button.textContent = text.openOwned;
   else if (state !== 'published') button.hidden = true;
+  else if (amounts) button.textContent = chosen() > 0 ? text.buyFor(usd(chosen())) : text.getFree;
+  if (amounts) amounts.hidden = Boolean(entry.receipt) || bySelf;
   if (!entry.receipt && state !== 'published') say(text.notForSale[state] ?? '');
 }
 
@@ -75,14 +94,20 @@ function linkOnly() {
   if (!embedded) return fail({ code: 'browser_too_old' });
   link.className = 'button primary';
   link.textContent = state === 'published' ? text.buyOn(host) : text.seeOn(host);
+  // WordPress follows the link for us; another page that gives a frame no windows gives it no way out at all.
+  link.addEventListener('click', (event) => {
+    if (self.origin !== 'null') return;
+    event.preventDefault();
+    if (!channel.follow(link.href)) say(text.noWindows(link.href));
+  });
   if (state !== 'published') say(text.notForSale[state] ?? '');
 }
 
 // ---------------------------------------------------------------- buying
 
-const askAddress = (returnTo) => {
+const askAddress = (returnTo, ask) => {
   const site = embedded ? (document.referrer && new URL(document.referrer).origin) || '' : issuer;
-  return approveAddress(wallet, { order: entry.order, work, jkt: store.key.jkt, site, returnTo });
+  return approveAddress(wallet, { order: entry.order, work, jkt: store.key.jkt, site, returnTo, amount: chosen(), ask });
 };
 
 /**
@@ -95,10 +120,10 @@ function sameTabAddress() {
 }
 
 function buy(event) {
-  if (event.timeStamp - visibleSince < CALM_MS || !entry.order) return;
+  if (!watched.calm(event) || !entry.order) return;
   // Nothing may come between the click and this call, or browsers call it an unasked popup. The order is known
   // already. `opener` is not used: pages with a strict opener policy cut it, although the window opened.
-  self.open(askAddress(), '_blank', 'popup,width=440,height=760');
+  self.open(askAddress('', !watched.sure(event)), '_blank', 'popup,width=440,height=760');
   remember({ asked: true });
   channel.send('open', { work });
   wait();
@@ -189,14 +214,33 @@ async function forget(error) {
 
 // ---------------------------------------------------------------- start
 
-function watchVisibility() {
-  new IntersectionObserver(
-    (seen) => {
-      const { isIntersecting, time } = seen[seen.length - 1];
-      visibleSince = isIntersecting ? time : Infinity;
-    },
-    { threshold: 0.6 },
-  ).observe(button);
+/** The piece that everybody may see. */
+function offerPreview() {
+  const place = main.dataset.preview;
+  const trigger = find('#preview');
+  if (!place || !trigger) return;
+  trigger.hidden = false;
+  trigger.addEventListener('click', async () => {
+    trigger.disabled = true;
+    try {
+      const { showPreview } = await import('./preview.js');
+      const { url, previewType: type } = main.dataset;
+      stage.replaceChildren(await showPreview({ url: new URL(url, issuer).href, place, type, label: text.previewLabel(find('.title').textContent) }));
+      trigger.hidden = true;
+    } catch (error) {
+      trigger.disabled = false;
+      fail(error);
+    }
+  });
+}
+
+/** One view of the work for its creator's statistics; it says nothing of who it was. */
+function countView() {
+  if (state !== 'published') return;
+  whenSeen(main, () => {
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', keepalive: true };
+    fetch(`${issuer}/v1/works/${work}/view`, init).catch(() => {});
+  });
 }
 
 /** An order handed over by a frame in this tab (see `sameTabAddress`). Taken from the address at once. */
@@ -219,8 +263,10 @@ async function begin() {
   }
   entry = await store.get(work).catch(() => ({ work }));
   button.addEventListener('click', (event) => (entry.receipt ? open() : buy(event)));
+  amounts?.addEventListener('change', offer);
+  amounts?.addEventListener('submit', (event) => event.preventDefault());
   if (!store.lasting) button.title = text.boughtBefore;
-  watchVisibility();
+  watched = watchButton(button);
   return true;
 }
 
@@ -238,6 +284,8 @@ async function resume(given) {
   location.assign(askAddress(`${issuer}/w/${work}`));
 }
 
+countView();
+offerPreview();
 if (await begin()) {
   const fresh = await orderId(work);
   const given = entry.receipt ? '' : handedOver(fresh);

@@ -10,12 +10,15 @@ import { copiesLeft } from '../../../sdk/js/src/terms.js';
 import { explain } from '../frame/problems.js';
 import { CALM_MS, approveAddress, awaitReceipt } from '../frame/purchase.js';
 import { openStore } from '../frame/store.js';
-import { text as frameText } from '../frame/text.js';
+import { text as frameCatalogue } from '../frame/text.js';
 import { loadConfig } from '../shared/config.js';
 import { el } from '../shared/ui.js';
 import { action, alertBox, facts, notice, testBadge } from '../wallet/view.js';
 import { text } from './text.js';
 import { distrust, isTrusted, trust } from './trust.js';
+import { words } from '../shared/i18n.js';
+
+const frameText = words(frameCatalogue);
 
 const price = (micros) => (micros === 0 ? text.free : formatUsd(micros));
 /** One store for all files of this visit: its key is what receipts are for. */

@@ -3,12 +3,15 @@ import { b64uDecode } from '../../../sdk/js/src/bytes.js';
 import { SatchelError } from '../../../sdk/js/src/errors.js';
 import { INIT } from '../../../sdk/js/src/format.js';
 import { parseJws } from '../../../sdk/js/src/jws.js';
-import { text } from '../frame/text.js';
+import { text as catalogue } from '../frame/text.js';
+import { words } from '../shared/i18n.js';
 import { el, formatBytes } from '../shared/ui.js';
 import { canFeed, feed } from './mse.js';
 import { inOrder, openRemote } from './remote.js';
 import { WindowKeys } from './session.js';
 import { openSpool } from './spool.js';
+
+const text = words(catalogue);
 
 /** Larger files are fetched for playing only when asked: somebody may be on a metered line. */
 const AUTOLOAD = 64 * 1024 * 1024;

@@ -1,8 +1,10 @@
 // The studio's shell: three views of one page, by the hash. Each is loaded when it is first shown and stays from then
 // on, so that an upload goes on while its creator looks at the shop.
 import { loadConfig } from '../shared/config.js';
+import { fill, languageSwitch, words } from '../shared/i18n.js';
 import { $, announce, problemNotice } from '../shared/ui.js';
 import { createWallet, walletClient } from '../shared/wallet-store.js';
+import { text } from './text.js';
 
 /**
  * @typedef {object} Context what every view is given
@@ -72,6 +74,9 @@ async function show({ moveFocus = true } = {}) {
     showProblem(error);
   }
 }
+
+fill(document, words(text));
+languageSwitch();
 
 // A hash of its own would be taken for a view.
 $('.skip').addEventListener('click', (event) => {

@@ -19,6 +19,7 @@ mod costs;
 mod ending;
 mod engine;
 mod events;
+mod grants;
 mod host;
 mod last;
 mod long;

@@ -379,6 +379,8 @@ pub fn delegation(
         scope: vec![Scope::Spend, Scope::Read],
         max_order_msat: None,
         max_total_msat: max_total.map(msat),
+        max_day_msat: None,
+        backup: None,
         epoch,
         iat: now,
         exp: now + 60 * 24 * 3_600,

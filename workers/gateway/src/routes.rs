@@ -135,12 +135,12 @@ fn nowhere(path: &str) -> Destination {
 /// The API answers on both hosts.
 fn api(segments: &[&str]) -> Option<&'static str> {
     match segments {
-        ["v1", "works" | "uploads", ..] => Some("UPLOAD"),
-        ["v1", "quotes" | "orders" | "keys" | "intake", ..]
+        ["v1", "works" | "uploads" | "shops", ..] => Some("UPLOAD"),
+        ["v1", "quotes" | "orders" | "grants" | "keys" | "intake", ..]
         | [".well-known", "jwks.json" | "did.json"] => Some("PURCHASE"),
         // What a session costs: whoever streams cannot say.
         ["v1", "sessions", work] if work.starts_with("wrk_") => Some("PURCHASE"),
-        ["v1", "sessions", ..] => Some("STREAM"),
+        ["v1", "sessions", ..] | ["v1", "hls"] => Some("STREAM"),
         ["v1", "accounts" | "operator" | "refunds", ..] | ["v1", "config"] => Some("LEDGER"),
         _ => None,
     }
@@ -161,7 +161,12 @@ fn public_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination 
         ["openapi.json"] | ["v1", "openapi.json"] => file("/openapi.json"),
         ["llms.txt"] => file("/llms.txt"),
         ["f", _, ..] => Destination::Worker("FILES"),
-        ["widget.js" | "oembed"] | ["embed" | "w", _, ..] => Destination::Worker("WIDGET"),
+        ["widget.js" | "widget.json" | "oembed"] | ["embed" | "w" | "badge", _, ..] => {
+            Destination::Worker("WIDGET")
+        }
+        // The script under a name that never changes its content.
+        ["widget", _] => file(path),
+        ["hls", _, ..] => Destination::Worker("HLS"),
         ["assets", _, ..] => file(path),
         [""] => file("/home.html"),
         ["open"] => file("/open.html"),
@@ -218,8 +223,13 @@ mod tests {
             ("/v1/works", "UPLOAD"),
             ("/v1/works/wrk_x/publish", "UPLOAD"),
             ("/v1/uploads/upl_x/sign", "UPLOAD"),
+            (
+                "/v1/shops/abc_-/webhooks/whk_x/deliveries/1/resend",
+                "UPLOAD",
+            ),
             ("/v1/quotes", "PURCHASE"),
             ("/v1/orders/ord_x", "PURCHASE"),
+            ("/v1/grants", "PURCHASE"),
             ("/v1/keys", "PURCHASE"),
             ("/v1/intake", "PURCHASE"),
             ("/.well-known/jwks.json", "PURCHASE"),
@@ -227,6 +237,7 @@ mod tests {
             ("/v1/keys/wrk_x", "PURCHASE"),
             ("/v1/sessions/wrk_x", "PURCHASE"),
             ("/v1/sessions/ses_x/windows/3", "STREAM"),
+            ("/v1/hls", "STREAM"),
             ("/v1/accounts/abc_-/purchases?after=x", "LEDGER"),
             ("/v1/accounts/abc_-/transfers.csv?after=1", "LEDGER"),
             ("/v1/accounts/abc_-/sign-out", "LEDGER"),
@@ -248,6 +259,7 @@ mod tests {
             "/v1/sessions",
             "/v1/config",
             "/f/x/y",
+            "/hls/x/index.m3u8",
             "/w/x",
         ] {
             let Destination::Worker(binding) = public(path) else {
@@ -302,9 +314,22 @@ mod tests {
             public("/wallet"),
             Destination::Redirect(format!("{WALLET}/wallet"))
         );
-        for path in ["/widget.js", "/embed/wrk_x", "/w/wrk_x", "/oembed?url=x"] {
+        for path in [
+            "/widget.js",
+            "/widget.json",
+            "/embed/wrk_x",
+            "/embed/batch?works=wrk_x",
+            "/w/wrk_x",
+            "/w/wrk_x/qr.svg",
+            "/badge/wrk_x.svg",
+            "/oembed?url=x",
+        ] {
             assert_eq!(public(path), Destination::Worker("WIDGET"), "{path}");
         }
+        assert_eq!(
+            public("/widget/0123.js"),
+            Destination::Asset("/widget/0123.js".into())
+        );
         assert_eq!(public("/f/wrk_x/1.satchel"), Destination::Worker("FILES"));
         assert_eq!(
             public("/assets/a-B7.js"),
@@ -343,7 +368,15 @@ mod tests {
             wallet("/open"),
             Destination::Redirect(format!("{ISSUER}/open"))
         );
-        for path in ["/embed/wrk_x", "/widget.js", "/oembed", "/open.html"] {
+        for path in [
+            "/embed/wrk_x",
+            "/widget.js",
+            "/widget/0123.js",
+            "/widget.json",
+            "/badge/wrk_x.svg",
+            "/oembed",
+            "/open.html",
+        ] {
             assert_eq!(wallet(path), NOT_FOUND, "{path}");
         }
     }
@@ -406,6 +439,8 @@ mod tests {
             "/assetsx/a",
             "/widget.jsx",
             "/widget.js/x",
+            "/widget",
+            "/widget/a/b.js",
         ] {
             assert_eq!(public(path), NOT_FOUND, "{path}");
         }

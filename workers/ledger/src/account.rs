@@ -24,6 +24,7 @@ use satchel_wire::{
 use serde::Serialize;
 
 use crate::{
+    account_keys::{self, count},
     account_lines::{self, From},
     account_order,
     book::{self, ID_BYTES},
@@ -72,6 +73,7 @@ impl Account {
             ["sale", order] => account_order::sale(tables, order),
             ["settle"] => account_order::settle(host, read(body)?).await,
             ["delegations"] => delegate(host, read(body)?).await,
+            ["delegations", key, _] => account_keys::list(host, key),
             ["sign-out"] => sign_out(host, read(body)?).await,
             ["account", key] => look(host, key),
             ["purchases", key, before] => {
@@ -122,47 +124,6 @@ fn number(text: &str) -> Result<u64> {
 pub(crate) fn strike(head: &mut Head, id: &[u8]) {
     let left = head.todo.chunks_exact(ID_BYTES).filter(|one| *one != id);
     head.todo = left.collect::<Vec<_>>().concat();
-}
-
-/// The thumbprint's first 8 bytes in `spent`.
-fn tag(signer: &str) -> Result<[u8; 8]> {
-    let bytes = satchel_crypto::b64::decode(signer).unwrap_or_default();
-    bytes
-        .first_chunk()
-        .copied()
-        .ok_or_else(|| ErrorCode::WrongKey.into())
-}
-
-fn spent_of(head: &Head, tag: [u8; 8]) -> Result<Msat> {
-    let found = head.spent.chunks_exact(16).find_map(|one| {
-        let rest = one.strip_prefix(&tag[..])?;
-        rest.first_chunk().map(|n| u64::from_be_bytes(*n))
-    });
-    Ok(Msat::new(found.unwrap_or(0))?)
-}
-
-pub(crate) fn spent(head: &Head, signer: &str) -> Result<Msat> {
-    spent_of(head, tag(signer)?)
-}
-
-pub(crate) fn spend(
-    head: &mut Head,
-    signer: &str,
-    change: impl Fn(Msat) -> std::result::Result<Msat, satchel_domain::money::OutOfRange>,
-) -> Result<()> {
-    let tag = tag(signer)?;
-    let sum = change(spent_of(head, tag)?)?;
-    let others = head
-        .spent
-        .chunks_exact(16)
-        .filter(|one| !one.starts_with(&tag));
-    let mut left = others.collect::<Vec<_>>().concat();
-    if sum > Msat::ZERO {
-        left.extend_from_slice(&tag);
-        left.extend_from_slice(&sum.get().to_be_bytes());
-    }
-    head.spent = left;
-    Ok(())
 }
 
 pub(crate) fn delegation(tables: &impl Tables, key: &str) -> Result<Option<ledger::Delegation>> {
@@ -230,6 +191,7 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
         if old.as_ref() == Some(&kept) {
             return Ok(());
         }
+        let before = head.spent.clone();
         let mut living = 0_u64;
         // Ended ones are kept for a while: a retry of what they signed must still verify.
         for (known, columns) in tables.scan(&KEYS, &[], &[0xff], book::MAX_DELEGATIONS * 4)? {
@@ -237,6 +199,7 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
             let (_, expires) = (row.text()?, row.int()?);
             if expires.saturating_add(book::KEEP_KEYS_S) <= now {
                 tables.delete(&KEYS, &known)?;
+                count(&mut head, &String::from_utf8_lossy(&known), now, &|_| 0)?;
             } else if expires > now && known != key.as_bytes() {
                 living = living.saturating_add(1);
             }
@@ -245,9 +208,9 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
             let full = ApiError::new(ErrorCode::TooMany, "this account has 64 keys already");
             return Err(full.retry_after(3_600));
         }
-        if spent(&head, &key)? > Msat::ZERO {
-            // A new grant begins at nothing.
-            spend(&mut head, &key, |_| Ok(Msat::ZERO))?;
+        // A new grant begins at nothing.
+        count(&mut head, &key, now, &|_| 0)?;
+        if head.spent != before {
             head.save(tables)?;
         }
         let columns = vec![

@@ -18,7 +18,8 @@ use satchel_wire::{
 };
 
 use crate::{
-    account::{Account, delegation, signer_key, spend, spent, strike},
+    account::{Account, delegation, signer_key, strike},
+    account_keys::{count, spent},
     account_lines,
     book::{self, Entry, Grant, ID_BYTES, OutCredit, Void},
     host::{Host, Place, Tables, decode, encode},
@@ -129,7 +130,7 @@ impl Asked {
         let facts = Facts {
             known: known_agreement.as_ref(),
             delegation: delegation.as_ref(),
-            spent: spent(&head, &self.signer)?,
+            spent: spent(&head, &self.signer, self.now)?,
             epoch: head.epoch,
             owned: owned.is_some(),
             under_way,
@@ -170,7 +171,7 @@ impl Asked {
                 "too many sales under way",
             ));
         }
-        let capped = delegation.filter(|d| d.max_total.is_some());
+        let capped = delegation.filter(ledger::Delegation::is_counted);
         let capped = capped.map(|d| Grant {
             key: self.signer.clone(),
             issued: d.issued,
@@ -181,7 +182,8 @@ impl Asked {
             .extend_from_slice(key.get(1..).unwrap_or_default());
         let msat = entry.transfer.agreement.msat;
         if entry.capped.is_some() {
-            spend(&mut head, &self.signer, |sum| sum.plus(msat))?;
+            let more = |sum: u64| sum.saturating_add(msat.get());
+            count(&mut head, &self.signer, self.now, &more)?;
         }
         let mut row = self.row(state, &entry)?;
         if state == State::Posted {
@@ -424,8 +426,8 @@ pub(crate) fn void(
         let now = delegation(tables, &grant.key)?;
         // A newer grant never counted it.
         if now.is_some_and(|now| now.issued == grant.issued) {
-            let given_back = |sum: Msat| Ok(sum.minus(row.msat).unwrap_or(Msat::ZERO));
-            spend(&mut head, &grant.key, given_back)?;
+            let less = |sum: u64| sum.saturating_sub(row.msat.get());
+            count(&mut head, &grant.key, row.time, &less)?;
         }
     }
     if why == Void::Late {

@@ -3,7 +3,7 @@
 //! The giver reserves, asks the receiver, then posts or gives up; the receiver decides for good and
 //! once. The operator's part of a refunded sale follows by transfers of its own.
 
-use satchel_domain::money::Msat;
+use satchel_domain::{ledger::Spent, money::Msat};
 use satchel_edge::internal;
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -60,8 +60,8 @@ impl Account {
             if claims.msat > sale.left {
                 return Err(exceeds(sale.left));
             }
-            delegation.check_caps(claims.msat, Msat::ZERO)?;
-            if delegation.max_total.is_some() {
+            delegation.check_caps(claims.msat, Spent::default())?;
+            if delegation.is_counted() {
                 // A site's grant is for buying.
                 return Err(ErrorCode::ScopeMissing.into());
             }

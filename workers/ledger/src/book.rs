@@ -44,7 +44,7 @@ pub struct Entry {
     /// Whether the work counts its copies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted: Option<bool>,
-    /// By which grant, if its total is capped: what is given up is not spent.
+    /// By which grant, if it is counted: what is given up is not spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capped: Option<Grant>,
     /// Why it was given up.

@@ -13,6 +13,7 @@
 
 pub mod account;
 mod account_do;
+mod account_keys;
 pub mod account_lines;
 mod account_order;
 mod account_send;
@@ -48,8 +49,8 @@ pub fn fetch(request: &Request, env: Env, _context: JsValue) -> Promise {
             ("POST", ["v1", "accounts", id, "delegations"]) => {
                 routes::delegate(call, &env, id).await
             }
-            ("GET", ["v1", "accounts", id, "purchases"]) => {
-                routes::purchases(&call, &env, id).await
+            ("GET", ["v1", "accounts", id, what @ ("purchases" | "delegations")]) => {
+                routes::listed(&call, &env, id, what).await
             }
             ("GET", ["v1", "accounts", id, "transfers"]) => {
                 routes::transfers(&call, &env, id, false).await

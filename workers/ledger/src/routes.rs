@@ -54,13 +54,10 @@ pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
             _,
             "purchases" | "transfers" | "transfers.csv",
         ] => &["GET"],
-        ["v1", "operator" | "refunds"]
-        | [
-            "v1",
-            "accounts",
-            _,
-            "delegations" | "test-money" | "sign-out",
-        ] => &["POST"],
+        ["v1", "operator" | "refunds"] | ["v1", "accounts", _, "test-money" | "sign-out"] => {
+            &["POST"]
+        }
+        ["v1", "accounts", _, "delegations"] => &["GET", "POST"],
         _ => &[],
     }
 }
@@ -365,12 +362,12 @@ pub(crate) async fn refund(mut call: Call, env: &Env) -> Result<Response> {
     json_status(if pending { 202 } else { 200 }, &out)
 }
 
-/// `GET /v1/accounts/{account}/purchases?after=`.
-pub(crate) async fn purchases(call: &Call, env: &Env, account: &str) -> Result<Response> {
+/// `GET /v1/accounts/{account}/{purchases|delegations}`.
+pub(crate) async fn listed(call: &Call, env: &Env, account: &str, what: &str) -> Result<Response> {
     let account = account_id(account)?;
     let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
     let before = cursor(call, "after")?.unwrap_or(u64::MAX >> 11);
-    let path = format!("/purchases/{}/{before}", proven.key);
+    let path = format!("/{what}/{}/{before}", proven.key);
     account_object(env, account.as_str())?.pass(&path).await
 }
 
@@ -482,6 +479,7 @@ pub(crate) async fn entitlement(env: &Env, handle: &str) -> Result<Response> {
         active: true,
         state: work.record.state,
         keys,
+        hls: work.record.listing.and_then(|listing| listing.hls),
     })
 }
 

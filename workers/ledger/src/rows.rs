@@ -259,7 +259,7 @@ pub struct Head {
     pub todo: Vec<u8>,
     /// Keys (21 bytes each) of the lines that are not yet on a page.
     pub recent: Vec<u8>,
-    /// 8 bytes of a key's thumbprint ‖ 8 bytes of what it has spent, for keys with a total.
+    /// What keys with a counted grant have spent: see `account_keys`.
     pub spent: Vec<u8>,
 }
 

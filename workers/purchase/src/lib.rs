@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `POST /v1/quotes` | a price in both moneys, held five minutes |
 //! | `POST /v1/orders`, `GET /v1/orders/{order}` | passes the order to the ledger, issues the receipt; leaves it for the key it is for |
+//! | `POST /v1/grants`, `GET /v1/grants/{key}` | passes a delegation to the ledger; leaves it for the key it is for |
 //! | `POST /v1/intake` | takes a content key in, wrapped before it goes anywhere |
 //! | `POST /v1/keys` | hands a content key to whoever owns a `download` work |
 //! | `GET`, `POST /v1/keys/{work}`, `/v1/sessions/{work}` | 402 with what it costs; paid by x402 or `Payment`: receipt and key |
@@ -29,6 +30,8 @@ async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Respons
             ("POST", ["v1", "quotes"]) => routes::quote(call, &env).await,
             ("POST", ["v1", "orders"]) => routes::order(call, &env).await,
             ("GET", ["v1", "orders", order]) => routes::pick_up(&call, &env, order).await,
+            ("POST", ["v1", "grants"]) => routes::grant(call, &env).await,
+            ("GET", ["v1", "grants", key]) => routes::granted(&call, &env, key).await,
             ("POST", ["v1", "intake"]) => routes::intake(call, &env).await,
             ("POST", ["v1", "keys"]) => routes::key(call, &env).await,
             ("GET" | "POST", ["v1", "keys" | "sessions", work]) => {

@@ -1,4 +1,5 @@
-//! `Pickup`: leaves a receipt's transfer for the frame that waits for it, by order id.
+//! `Pickup`: leaves a receipt's transfer for the frame that waits for it, by order id; and a delegation for the
+//! key it is for, by its thumbprint.
 //!
 //! The frame made the order id but does not know the account; the wallet knows the account but can't
 //! reach the frame where `opener` is cut. Written after posting only, so that nobody can occupy an
@@ -10,7 +11,7 @@
 use satchel_edge::{Sql, Value, Write, commit, internal, json, now_ms, serve_object};
 use satchel_wire::{
     ErrorCode, Result,
-    api::Done,
+    api::{DelegationIn, Done, GrantSeen, OrderStatus},
     internal::{Claim, OrderFound, Transfer},
 };
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
@@ -40,6 +41,8 @@ impl DurableObject for Pickup {
                     transfer: self.load()?,
                 }),
                 ("POST", "/") => self.leave(&call.json::<Transfer>().await?).await,
+                ("GET", "/grant") => json(&self.grant()?),
+                ("POST", "/grant") => self.leave_grant(call.json::<DelegationIn>().await?).await,
                 ("POST", "/claim") => self.claim(call.json::<Claim>().await?).await,
                 _ => Err(ErrorCode::NotFound.into()),
             }
@@ -64,6 +67,41 @@ impl Pickup {
         }
         let row = self.sql.row("SELECT body FROM pickup", vec![])?;
         row.map(|row| row.json(0)).transpose()
+    }
+
+    fn grant(&self) -> Result<GrantSeen> {
+        let there = self
+            .sql
+            .row("SELECT 1 FROM sqlite_master WHERE name = 'given'", vec![])?;
+        let row = match there {
+            Some(_) => self.sql.row("SELECT jws FROM given", vec![])?,
+            None => None,
+        };
+        let delegation = match &row {
+            Some(row) => Some(row.text(0)?.to_owned()),
+            None => None,
+        };
+        let status = match delegation {
+            Some(_) => OrderStatus::Posted,
+            None => OrderStatus::Waiting,
+        };
+        Ok(GrantSeen { status, delegation })
+    }
+
+    /// A newer one takes the place of an older: the ledger has said that it is newer.
+    async fn leave_grant(&self, given: DelegationIn) -> Result<Response> {
+        let writes = vec![
+            Write::new(
+                "CREATE TABLE IF NOT EXISTS given (one INTEGER PRIMARY KEY, jws TEXT NOT NULL)",
+                vec![],
+            ),
+            Write::new(
+                "INSERT OR REPLACE INTO given VALUES (1, ?)",
+                vec![Value::Text(given.delegation)],
+            ),
+        ];
+        commit(&self.state, writes, Some(now_ms().saturating_add(LIFE_MS))).await?;
+        json(&Done { done: true })
     }
 
     /// Whether the name is free, or was claimed for the same before.

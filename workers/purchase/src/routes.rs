@@ -9,10 +9,11 @@ use satchel_edge::{
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{
-        CommandIn, Done, Empty, IntakeOut, KeyOut, OrderIn, OrderOut, OrderPendingOut, OrderSeen,
-        OrderStatus, QuoteIn, QuoteOut, RateOut,
+        CommandIn, DelegationIn, DelegationOut, Done, Empty, GrantSeen, IntakeOut, KeyOut, OrderIn,
+        OrderOut, OrderPendingOut, OrderSeen, OrderStatus, QuoteIn, QuoteOut, RateOut,
     },
     command::{self, Intake},
+    delegation,
     error::state_error,
     internal::{Entitlement, OrderFound, Posted, RateRecord, Transfer, WorkSnapshot},
     order,
@@ -30,9 +31,9 @@ const JWKS_AGE_S: u32 = 300;
 /// The methods of a known path, for 405.
 pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
     match path {
-        ["v1", "quotes" | "orders" | "intake" | "keys"] => &["POST"],
+        ["v1", "quotes" | "orders" | "grants" | "intake" | "keys"] => &["POST"],
         ["v1", "keys" | "sessions", _] => &["GET", "POST"],
-        ["v1", "orders", _] | [".well-known", "jwks.json" | "did.json"] => &["GET"],
+        ["v1", "orders" | "grants", _] | [".well-known", "jwks.json" | "did.json"] => &["GET"],
         _ => &[],
     }
 }
@@ -138,6 +139,29 @@ pub(crate) async fn pick_up(call: &Call, env: &Env, order: &str) -> Result<Respo
         status: OrderStatus::Posted,
         receipt: Some(issue(env, &transfer)?),
     })
+}
+
+/// `POST /v1/grants`: a delegation for a key that does not know the account. The ledger verifies and keeps it;
+/// here it is left for that key.
+pub(crate) async fn grant(mut call: Call, env: &Env) -> Result<Response> {
+    let body: DelegationIn = call.json().await?;
+    let account = delegation::read(&body.delegation)?.claims.account;
+    let path = format!("/v1/accounts/{account}/delegations");
+    let kept: DelegationOut = service(env, "LEDGER")?.post(&path, &body).await?;
+    object(env, "PICKUP", kept.key.as_str())?
+        .post::<_, Done>("/grant", &body)
+        .await?;
+    json_status(201, &kept)
+}
+
+/// `GET /v1/grants/{key}`: what a key was given, for itself alone.
+pub(crate) async fn granted(call: &Call, env: &Env, key: &str) -> Result<Response> {
+    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
+    if proven.key.as_str() != key {
+        return Err(ErrorCode::WrongKey.into());
+    }
+    let seen: GrantSeen = object(env, "PICKUP", key)?.get("/grant").await?;
+    json(&seen)
 }
 
 /// `POST /v1/intake`.

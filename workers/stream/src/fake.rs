@@ -105,7 +105,13 @@ fn entitlement() -> Entitlement {
             windows: 10,
             window_ms: 10_000,
         },
+        hls: None,
     }
+}
+
+/// As a creator who allows other players.
+pub(crate) fn hls_allowed(entitlement: &mut Entitlement) {
+    entitlement.hls = Some(true);
 }
 
 pub(crate) fn taken_down(entitlement: &mut Entitlement) {
@@ -249,6 +255,10 @@ impl World for Fake {
 
     fn capability_key(&self) -> Result<Key32> {
         Ok(Key32::from_bytes([8; 32]))
+    }
+
+    fn hls_key(&self) -> Result<Key32> {
+        Ok(Key32::from_bytes([11; 32]))
     }
 
     fn wrapping_keys(&self) -> Result<Keyring> {

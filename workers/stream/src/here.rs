@@ -50,6 +50,10 @@ impl World for Here<'_> {
         Settings::of(self.env).key("CAPABILITY_KEY")
     }
 
+    fn hls_key(&self) -> Result<Key32> {
+        Settings::of(self.env).key("HLS_KEY")
+    }
+
     fn wrapping_keys(&self) -> Result<Keyring> {
         Settings::of(self.env).keyring("STREAM_WRAPPING_KEYS")
     }

@@ -3,7 +3,9 @@
 //! | route | does |
 //! |---|---|
 //! | `POST /v1/sessions` | [`sessions::open`] |
+//! | `POST /v1/hls` | [`paths::open`] |
 //! | `POST /v1/sessions/{session}/windows/{n}` | [`sessions::window`] |
+//! | `POST /internal/windows` | [`paths::window`], for the hls worker |
 //!
 //! It holds the key of capabilities and the key that window roots are wrapped with. It never sees a
 //! content key, the bucket or a receipt key.
@@ -13,9 +15,13 @@
 #[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod fake;
 mod here;
+mod paths;
 mod playback;
 mod playback_do;
+mod plays;
+mod plays_do;
 mod receipts;
+mod remembered;
 mod route;
 mod sessions;
 mod world;
@@ -35,18 +41,25 @@ async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Respons
 async fn answer(mut call: Call, env: Env) -> Result<Response> {
     let route = Route::of(call.method(), &call.segments())?;
     let here = Here::of(&env)?;
-    let Empty {} = call.json().await?;
-    let token = call.token()?;
     match route {
-        Route::Open => {
+        Route::Open(by_path) => {
+            let Empty {} = call.json().await?;
+            let token = call.token()?;
             let (receipt, handle) = receipts::verify(&here, &token).await?;
             let proven = call.proof(here.issuer(), Some(&token)).await?;
-            created(&sessions::open(&here, &receipt, &handle, proven).await?)
+            if by_path {
+                created(&paths::open(&here, &receipt, &handle, proven).await?)
+            } else {
+                created(&sessions::open(&here, &receipt, &handle, proven).await?)
+            }
         }
         Route::Window(session, window) => {
+            let Empty {} = call.json().await?;
+            let token = call.token()?;
             let (capability, handle) = sessions::capability(&here, &token, &session)?;
             let proven = call.proof(here.issuer(), Some(&token)).await?;
             json(&sessions::window(&here, capability, &handle, proven, window).await?)
         }
+        Route::PathWindow => json(&paths::window(&here, call.json().await?).await?),
     }
 }

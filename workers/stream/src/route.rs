@@ -3,13 +3,15 @@
 use satchel_domain::id::SessionId;
 use satchel_wire::{ApiError, ErrorCode, Result};
 
-/// A request of docs/API.md §3 that is ours.
+/// A request that is ours: of docs/API.md §3, or of another worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `POST /v1/sessions`
-    Open,
+    /// `POST /v1/sessions`, or by path: `POST /v1/hls`
+    Open(bool),
     /// `POST /v1/sessions/{session}/windows/{n}`
     Window(SessionId, u32),
+    /// `POST /internal/windows`, from the hls worker
+    PathWindow,
 }
 
 impl Route {
@@ -17,14 +19,16 @@ impl Route {
     pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
         let malformed = |what: &str| ApiError::new(ErrorCode::Malformed, what);
         match (method, segments) {
-            ("POST", ["v1", "sessions"]) => Ok(Self::Open),
+            ("POST", ["v1", "sessions"]) => Ok(Self::Open(false)),
+            ("POST", ["v1", "hls"]) => Ok(Self::Open(true)),
+            ("POST", ["internal", "windows"]) => Ok(Self::PathWindow),
             ("POST", ["v1", "sessions", session, "windows", window]) => {
                 let session =
                     SessionId::parse(session).map_err(|_| malformed("not a session id"))?;
                 let window = number(window).ok_or_else(|| malformed("not a window's number"))?;
                 Ok(Self::Window(session, window))
             }
-            (_, ["v1", "sessions"] | ["v1", "sessions", _, "windows", _]) => {
+            (_, ["v1", "sessions" | "hls"] | ["v1", "sessions", _, "windows", _]) => {
                 Err(ApiError::from(ErrorCode::MethodNotAllowed).with("allow", "POST"))
             }
             _ => Err(ErrorCode::NotFound.into()),
@@ -50,7 +54,9 @@ mod tests {
     fn every_documented_route_is_found() {
         let session = format!("ses_{}", "a".repeat(32));
         let id = SessionId::parse(&session).unwrap();
-        assert_eq!(of("POST", "/v1/sessions"), Ok(Route::Open));
+        assert_eq!(of("POST", "/v1/sessions"), Ok(Route::Open(false)));
+        assert_eq!(of("POST", "/v1/hls"), Ok(Route::Open(true)));
+        assert_eq!(of("POST", "/internal/windows"), Ok(Route::PathWindow));
         for n in [0, 1, 16_383, u32::MAX] {
             let path = format!("/v1/sessions/{session}/windows/{n}");
             assert_eq!(of("POST", &path), Ok(Route::Window(id.clone(), n)));
@@ -93,6 +99,8 @@ mod tests {
             ("POST", "/v1/sessions/x/windows/0/", ErrorCode::NotFound),
             ("POST", "", ErrorCode::NotFound),
             ("GET", "/v1/sessions", ErrorCode::MethodNotAllowed),
+            ("GET", "/v1/hls", ErrorCode::MethodNotAllowed),
+            ("POST", "/v1/hls/x", ErrorCode::NotFound),
             (
                 "PUT",
                 "/v1/sessions/x/windows/0",

@@ -2,6 +2,7 @@
 
 use satchel_crypto::{b32, b64};
 use satchel_domain::{
+    allowance::Allowance,
     id::{SessionId, Thumbprint},
     terms::Use,
     work::WorkState,
@@ -17,7 +18,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    playback::{Ask, Open, Release, Source},
+    playback::{Ask, By, Open, Release, Source, ended},
     receipts::Handle,
     world::World,
 };
@@ -33,26 +34,11 @@ pub(crate) async fn open(
     handle: &Handle,
     proven: Proven,
 ) -> Result<SessionOut> {
-    same_key(&proven.key, &receipt.cnf.jkt)?;
-    let source = read(world, handle).await?;
-    // Receipts prove, the entitlement decides: what it is for must be what the receipt says.
-    if source.work != receipt.work || source.version != receipt.version {
-        return Err(ErrorCode::NotEntitled.into());
-    }
-    let session = SessionId::parse(&format!(
-        "{}{}",
-        SessionId::PREFIX,
-        b32::encode(&world.random()?)
-    ))
-    .map_err(|_| ErrorCode::Internal)?;
-    let open = Open {
-        session: session.clone(),
-        key: proven.key.clone(),
-        proof: proven.jti,
-        source: source.clone(),
-    };
-    let allowance = world.open(handle, &open).await?;
-    let (capability, expires) = issue(world, &session, handle, proven.key, &source)?;
+    let key = proven.key.clone();
+    let (entitlement, source) = entitled(world, receipt, handle, &proven).await?;
+    drop(entitlement);
+    let (session, allowance) = begin(world, handle, proven, false, source.clone()).await?;
+    let (capability, expires) = issue(world, &session, handle, key, &source)?;
     Ok(SessionOut {
         session,
         capability,
@@ -61,6 +47,49 @@ pub(crate) async fn open(
         window_ms: source.window_ms,
         allowance,
     })
+}
+
+/// What the purchase behind a receipt entitles to, if it is the proven key's and may be streamed.
+pub(crate) async fn entitled(
+    world: &impl World,
+    receipt: &Receipt,
+    handle: &Handle,
+    proven: &Proven,
+) -> Result<(Entitlement, Source)> {
+    same_key(&proven.key, &receipt.cnf.jkt)?;
+    // The time before the question: the answer may be as old as that.
+    let read_ms = world.now_ms();
+    let entitlement = world.entitlement(handle).await?;
+    let source = source(&entitlement, read_ms)?;
+    // Receipts prove, the entitlement decides: what it is for must be what the receipt says.
+    if source.work != receipt.work || source.version != receipt.version {
+        return Err(ErrorCode::NotEntitled.into());
+    }
+    Ok((entitlement, source))
+}
+
+/// Begins a session.
+pub(crate) async fn begin(
+    world: &impl World,
+    handle: &Handle,
+    proven: Proven,
+    path: bool,
+    source: Source,
+) -> Result<(SessionId, Allowance)> {
+    let name = format!("{}{}", SessionId::PREFIX, b32::encode(&world.random()?));
+    let session = SessionId::parse(&name).map_err(|_| ErrorCode::Internal)?;
+    let open = Open {
+        session: session.clone(),
+        by: By {
+            key: proven.key,
+            proof: proven.jti,
+        },
+        path,
+        source,
+        asked_ms: world.now_ms(),
+    };
+    let allowance = world.open(handle, &open).await?;
+    Ok((session, allowance))
 }
 
 /// Reads the capability of a request for a window of `session`.
@@ -85,36 +114,48 @@ pub(crate) async fn window(
     window: u32,
 ) -> Result<WindowOut> {
     same_key(&proven.key, &capability.jkt)?;
-    let age_ms = world.now_ms().saturating_sub(capability.read_ms);
-    let fresh = if age_ms < READ_AGAIN_MS {
-        None
-    } else {
-        Some(read_again(world, handle).await?)
-    };
-    let mut ask = Ask {
+    let key = proven.key.clone();
+    let ask = Ask {
         session: capability.session.clone(),
-        key: proven.key,
-        proof: proven.jti,
+        by: Some(By {
+            key: proven.key,
+            proof: proven.jti,
+        }),
         window,
-        fresh,
+        fresh: None,
+        asked_ms: world.now_ms(),
     };
-    let mut answer = world.ask(handle, &ask).await?;
-    if answer.is_none() {
-        ask.fresh = Some(read_again(world, handle).await?);
-        answer = world.ask(handle, &ask).await?;
-    }
-    let Some(Release { source, allowance }) = answer else {
-        return Err(ErrorCode::Unavailable.into());
-    };
-    let key = window_key(world, &source, window)?;
-    let (capability, expires) = issue(world, &capability.session, handle, ask.key, &source)?;
+    let Release { source, allowance } = release(world, handle, ask, capability.read_ms).await?;
+    let opened = window_key(world, &source, window)?;
+    // As this worker's clock says: the object's may differ, and insists by itself.
+    let (capability, expires) = issue(world, &capability.session, handle, key, &source)?;
     Ok(WindowOut {
         window,
-        key,
+        key: opened,
         capability,
         expires,
         allowance,
     })
+}
+
+/// Asks the object for a window, with the entitlement read again where it was read (`read_ms`) long ago.
+pub(crate) async fn release(
+    world: &impl World,
+    handle: &Handle,
+    mut ask: Ask,
+    read_ms: u64,
+) -> Result<Release> {
+    if world.now_ms().saturating_sub(read_ms) >= READ_AGAIN_MS {
+        ask.fresh = Some(read_again(world, handle).await?);
+        ask.asked_ms = world.now_ms();
+    }
+    let mut answer = world.ask(handle, &ask).await?;
+    if answer.is_none() {
+        ask.fresh = Some(read_again(world, handle).await?);
+        ask.asked_ms = world.now_ms();
+        answer = world.ask(handle, &ask).await?;
+    }
+    answer.ok_or_else(|| ErrorCode::Unavailable.into())
 }
 
 fn same_key(proven: &Thumbprint, bound: &Thumbprint) -> Result<()> {
@@ -125,26 +166,22 @@ fn same_key(proven: &Thumbprint, bound: &Thumbprint) -> Result<()> {
     }
 }
 
-fn seconds(ms: u64) -> u64 {
+pub(crate) fn seconds(ms: u64) -> u64 {
     ms.checked_div(1000).unwrap_or_default()
 }
 
-/// Reads the entitlement behind a purchase and checks that it may be streamed.
-async fn read(world: &impl World, handle: &Handle) -> Result<Source> {
-    // The time before the question: the answer may be as old as that.
-    let read_ms = world.now_ms();
-    source(world.entitlement(handle).await?, read_ms)
-}
-
-/// As [`read`], for a session that is under way: a purchase that no longer stands ends it.
+/// Reads the entitlement for a session that is under way: a purchase that no longer stands ends it.
 async fn read_again(world: &impl World, handle: &Handle) -> Result<Source> {
-    read(world, handle).await.map_err(|error| match error.code {
-        ErrorCode::NotEntitled => ErrorCode::SessionEnded.into(),
+    let read_ms = world.now_ms();
+    let read = world.entitlement(handle).await;
+    let source = read.and_then(|entitlement| source(&entitlement, read_ms));
+    source.map_err(|error| match error.code {
+        ErrorCode::NotEntitled => ended("purchase_ended"),
         _ => error,
     })
 }
 
-fn source(entitlement: Entitlement, read_ms: u64) -> Result<Source> {
+fn source(entitlement: &Entitlement, read_ms: u64) -> Result<Source> {
     if !entitlement.active {
         return Err(ErrorCode::NotEntitled.into());
     }
@@ -154,11 +191,11 @@ fn source(entitlement: Entitlement, read_ms: u64) -> Result<Source> {
     if entitlement.usage != Use::Stream {
         return Err(ErrorCode::NotStreaming.into());
     }
-    let keys = entitlement.keys;
+    let keys = &entitlement.keys;
     Ok(Source {
-        work: entitlement.work,
+        work: entitlement.work.clone(),
         version: entitlement.version,
-        wrapped_root: keys.wrapped_root.ok_or(ErrorCode::NotReady)?,
+        wrapped_root: keys.wrapped_root.clone().ok_or(ErrorCode::NotReady)?,
         // Every window has a segment, so this is what the format allows.
         windows: keys.windows.min(header::MAX_SEGMENTS),
         window_ms: keys.window_ms,
@@ -189,7 +226,7 @@ fn issue(
 
 /// Derives the key of one window. The window root leaves this function no more than the content
 /// key ever enters this worker.
-fn window_key(world: &impl World, source: &Source, window: u32) -> Result<String> {
+pub(crate) fn window_key(world: &impl World, source: &Source, window: u32) -> Result<String> {
     let work = WorkId::parse(source.work.as_str())
         .map_err(|_| world.fault("a work id the format does not know"))?;
     let bound_to = wrap_aad(WRAP_ROOT, &source.work, source.version);
@@ -203,8 +240,6 @@ fn window_key(world: &impl World, source: &Source, window: u32) -> Result<String
 
 #[cfg(test)]
 mod tests {
-    use satchel_domain::allowance::Allowance;
-
     use super::*;
     use crate::fake::{self, Fake, NOW_MS, block_on};
 
@@ -347,7 +382,7 @@ mod tests {
         let (a, b) = (begin(&world).unwrap(), begin(&world).unwrap());
         assert_ne!(a.session, b.session);
         let code = |token: &str| capability(&world, token, &a.session).unwrap_err().code;
-        assert_eq!(code(&b.capability), ErrorCode::CapabilityInvalid);
+        assert_eq!(code(&b.capability), ErrorCode::CapabilityElsewhere);
         for bad in [
             "",
             ".",
@@ -369,7 +404,7 @@ mod tests {
         let proven = world.proven(1);
         block_on(window(&world, allowed.clone(), &handle, proven.clone(), 0)).unwrap();
         let error = block_on(window(&world, allowed, &handle, proven, 0)).unwrap_err();
-        assert_eq!(error.code, ErrorCode::ProofInvalid);
+        assert_eq!(error.code, ErrorCode::ProofReplayed);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) trait World {
     fn random(&self) -> Result<[u8; 20]>;
     /// What capabilities are authenticated with.
     fn capability_key(&self) -> Result<Key32>;
+    /// What paths of edge-decrypted HLS are authenticated with; the hls worker holds it too.
+    fn hls_key(&self) -> Result<Key32>;
     /// What window roots are wrapped with.
     fn wrapping_keys(&self) -> Result<Keyring>;
     /// Something is wrong with us, not with the request: logged.

@@ -30,6 +30,7 @@ use serde_json::{Value, json};
 
 use crate::{
     s3::{Storage, Style},
+    shop::Told,
     sigv4::Credentials,
     uploads::{Change, IDLE_S, Limits, MAX_PACKED_BYTES, Upload},
     world::World,
@@ -152,6 +153,7 @@ struct State {
     later_s: u64,
     outside: Vec<(u16, Vec<u8>)>,
     asked_outside: Vec<String>,
+    told: Vec<(String, Told)>,
 }
 
 impl Fake {
@@ -225,6 +227,11 @@ impl Fake {
 
     pub(crate) fn record(&self) -> Record {
         self.0.borrow().record.clone().unwrap()
+    }
+
+    /// What the shop was told, oldest first.
+    pub(crate) fn told(&self) -> Vec<(String, Told)> {
+        self.0.borrow().told.clone()
     }
 
     pub(crate) fn registered(&self) -> Option<RegisterWork> {
@@ -310,6 +317,15 @@ impl World for Fake {
             WorkState::Unpublished
         };
         Ok(record.clone())
+    }
+
+    async fn tell(&self, creator: &str, told: &Told) -> Result<()> {
+        self.0
+            .borrow_mut()
+            .told
+            .push((creator.to_owned(), told.clone()));
+        // Whatever a shop answers, the ledger has decided.
+        Err(ErrorCode::Unavailable.into())
     }
 
     async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>> {

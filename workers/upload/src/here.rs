@@ -14,6 +14,7 @@ use satchel_wire::{
 
 use crate::{
     s3::{Storage, Style},
+    shop::Told,
     sigv4::Credentials,
     uploads::{Change, IDLE_S, Limits, MAX_PACKED_BYTES, Upload},
     world::World,
@@ -112,6 +113,12 @@ impl World for Here<'_> {
     async fn offer(&self, work: &WorkId, offered: Offered) -> Result<Record> {
         let path = format!("/internal/works/{work}/offered");
         service(self.env, "LEDGER")?.post(&path, &offered).await
+    }
+
+    async fn tell(&self, creator: &str, told: &Told) -> Result<()> {
+        let shop = object(self.env, "SHOP", creator)?;
+        shop.post::<_, Done>("/told", told).await?;
+        Ok(())
     }
 
     async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>> {

@@ -8,12 +8,16 @@
 //! | `POST /v1/works/{work}/update` | [`works::update`] |
 //! | `POST /v1/works/{work}/state` | [`works::set_state`] |
 //! | `POST /v1/works/{work}/cover` | [`covers::begin`] |
+//! | `POST /v1/works/{work}/view` | [`shop_routes::view`] |
+//! | `/v1/shops/{creator}…` | [`shop_routes::answer`] |
+//! | `POST /internal/shops/{creator}/sales` | [`shop_routes::feed`] |
 //! | `POST /v1/uploads` | [`uploads::begin`] |
 //! | `POST /v1/uploads/{upload}/sign` | [`uploads::sign`] |
 //! | `GET /v1/uploads/{upload}/parts` | [`parts::list`] |
 //!
 //! It holds the key of the object storage and never sees a content key. Bytes go straight to the
-//! storage; what is known of a work is in the ledger.
+//! storage; what is known of a work is in the ledger. What a creator is told of their works is in the
+//! object `Shop`, which the ledger feeds after the fact: never within a purchase.
 #![forbid(unsafe_code)]
 
 mod covers;
@@ -22,12 +26,22 @@ mod ending;
 #[expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod fake;
 mod here;
+mod hook_url;
+mod hooks;
+mod news;
 mod parts;
 mod route;
 mod s3;
+mod shop;
+mod shop_do;
+mod shop_routes;
+mod shop_rows;
+mod shop_time;
 pub mod sigv4;
+mod together;
 mod upload_do;
 mod uploads;
+mod views;
 mod works;
 mod world;
 
@@ -45,11 +59,22 @@ const NEVER_KEPT: &[(&str, &str)] = &[("cache-control", "no-store")];
 const RECORD_AGE_S: u32 = 20;
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _: Context) -> worker::Result<Response> {
-    serve(request, |call| answer(call, env)).await
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    serve(request, |call| answer(call, env, context)).await
 }
 
-async fn answer(mut call: Call, env: Env) -> Result<Response> {
+async fn answer(mut call: Call, env: Env, context: Context) -> Result<Response> {
+    let segments: Vec<String> = call.segments().into_iter().map(Into::into).collect();
+    match segments
+        .iter()
+        .map(String::as_str)
+        .take(2)
+        .collect::<Vec<_>>()[..]
+    {
+        ["v1", "shops"] => return shop_routes::answer(call, &env, &segments).await,
+        ["internal", "shops"] => return shop_routes::feed(call, &env, &segments).await,
+        _ => {}
+    }
     let route = Route::of(call.method(), &call.segments())?;
     let here = Here::of(&env)?;
     match route {
@@ -85,6 +110,13 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
         Route::Cover(work) => {
             let body: CommandIn = call.json().await?;
             json(&covers::begin(&here, &work, &body.command).await?)
+        }
+        Route::View(work) => {
+            let (response, tells) = shop_routes::view(&mut call, &work).await?;
+            if tells {
+                context.wait_until(async move { shop_routes::tell_views(&env).await });
+            }
+            Ok(response)
         }
         Route::Begin => {
             let body: CommandIn = call.json().await?;

@@ -18,6 +18,8 @@ pub(crate) enum Route {
     SetState(WorkId),
     /// `POST /v1/works/{work}/cover`
     Cover(WorkId),
+    /// `POST /v1/works/{work}/view`
+    View(WorkId),
     /// `POST /v1/uploads`
     Begin,
     /// `POST /v1/uploads/{upload}/sign`
@@ -31,7 +33,12 @@ impl Route {
     pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
         let allowed = match segments {
             ["v1", "works" | "uploads"]
-            | ["v1", "works", _, "publish" | "update" | "state" | "cover"]
+            | [
+                "v1",
+                "works",
+                _,
+                "publish" | "update" | "state" | "cover" | "view",
+            ]
             | ["v1", "uploads", _, "sign"] => "POST",
             ["v1", "works", _] | ["v1", "uploads", _, "parts"] => "GET",
             _ => return Err(ErrorCode::NotFound.into()),
@@ -46,6 +53,7 @@ impl Route {
             ["v1", "works", work, "update"] => Ok(Self::Update(work_id(work)?)),
             ["v1", "works", work, "state"] => Ok(Self::SetState(work_id(work)?)),
             ["v1", "works", work, "cover"] => Ok(Self::Cover(work_id(work)?)),
+            ["v1", "works", work, "view"] => Ok(Self::View(work_id(work)?)),
             ["v1", "uploads"] => Ok(Self::Begin),
             ["v1", "uploads", upload, "sign"] => Ok(Self::Sign(upload_id(upload)?)),
             ["v1", "uploads", upload, "parts"] => Ok(Self::Parts(upload_id(upload)?)),
@@ -90,7 +98,11 @@ mod tests {
         );
         assert_eq!(
             of("POST", &format!("/v1/works/{work}/state")),
-            Ok(Route::SetState(id))
+            Ok(Route::SetState(id.clone()))
+        );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/view")),
+            Ok(Route::View(id))
         );
         assert_eq!(
             of("POST", &format!("/v1/works/{work}/cover")),

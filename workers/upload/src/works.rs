@@ -18,9 +18,10 @@ use satchel_wire::{
     command::{self, Command, Publish, Register, SetState, Update},
     internal::{Offered, PublishWork, RegisterWork, Registered},
     listing::Listing,
+    shopfront::EventKind,
 };
 
-use crate::{uploads::object_key, world::World};
+use crate::{news, uploads::object_key, world::World};
 
 /// `POST /v1/works`.
 pub(crate) async fn register(world: &impl World, token: &str) -> Result<Registered> {
@@ -46,7 +47,9 @@ pub(crate) async fn register(world: &impl World, token: &str) -> Result<Register
         splits: stored(splits),
         listing: checked(listing, &terms, world, &command.work)?,
     };
-    world.register(&command.work, &details).await
+    let done = world.register(&command.work, &details).await?;
+    news::tell(world, command.work_nonce, None, &done.record).await;
+    Ok(done)
 }
 
 /// `GET /v1/works/{work}`.
@@ -88,7 +91,10 @@ pub(crate) async fn publish(world: &impl World, work: &WorkId, token: &str) -> R
         splits,
         listing,
     };
-    world.publish(work, &new).await
+    let record = world.publish(work, &new).await?;
+    let kind = EventKind::WorkPublished;
+    news::tell(world, command.work_nonce, Some(kind), &record).await;
+    Ok(record)
 }
 
 /// `POST /v1/works/{work}/update`. The ledger refuses another `use` than that of the version on sale.
@@ -116,7 +122,10 @@ pub(crate) async fn update(world: &impl World, work: &WorkId, token: &str) -> Re
         splits: stored(splits),
         listing: checked(listing, &terms, world, work)?,
     };
-    world.publish(work, &new).await
+    let record = world.publish(work, &new).await?;
+    let kind = EventKind::WorkUpdated;
+    news::tell(world, command.work_nonce, Some(kind), &record).await;
+    Ok(record)
 }
 
 /// `POST /v1/works/{work}/state`.
@@ -126,12 +135,14 @@ pub(crate) async fn set_state(world: &impl World, work: &WorkId, token: &str) ->
     if command.work != *work {
         return Err(malformed("the command is for another work"));
     }
-    let on_sale = match command.body.state {
-        WorkState::Published => true,
-        WorkState::Unpublished => false,
+    let (on_sale, kind) = match command.body.state {
+        WorkState::Published => (true, EventKind::WorkPublished),
+        WorkState::Unpublished => (false, EventKind::WorkUnpublished),
         _ => return Err(malformed("state is published or unpublished")),
     };
-    world.offer(work, Offered { on_sale }).await
+    let record = world.offer(work, Offered { on_sale }).await?;
+    news::tell(world, command.work_nonce, Some(kind), &record).await;
+    Ok(record)
 }
 
 fn check_splits(splits: Option<&[Split]>, payee: &AccountId) -> Result<()> {
@@ -421,6 +432,20 @@ mod tests {
                 assert_eq!((found.offset, found.length), (16_384, length.into()));
             }
         }
+    }
+
+    #[test]
+    fn the_creators_shop_is_told_and_its_failure_stops_nothing() {
+        let world = Fake::with_work(1);
+        block_on(register(&world, &fake::register_command(|_| ()))).unwrap();
+        block_on(update(&world, &fake::work(), &fake::update_command(|_| ()))).unwrap();
+        let told = world.told();
+        let kinds: Vec<_> = told.iter().map(|(_, told)| told.kind).collect();
+        assert_eq!(kinds, [None, Some(EventKind::WorkUpdated)]);
+        let (creator, last) = told.last().unwrap();
+        assert_eq!(creator, fake::thumbprint(1).as_str());
+        assert_eq!(last.nonce, b64::encode(&[7; 16]));
+        assert_eq!((&last.news.title[..], last.news.version), ("Tide", 1));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use satchel_wire::{
 
 use crate::{
     s3::Storage,
+    shop::Told,
     uploads::{Change, Limits, Upload},
 };
 
@@ -37,6 +38,8 @@ pub(crate) trait World {
     async fn publish(&self, work: &WorkId, version: &PublishWork) -> Result<Record>;
     /// Takes it off sale or puts it back.
     async fn offer(&self, work: &WorkId, offered: Offered) -> Result<Record>;
+    /// Tells a creator's shop of a work.
+    async fn tell(&self, creator: &str, told: &Told) -> Result<()>;
     /// Bytes of a packed file, from `first` up to and with byte `last`.
     async fn packed(&self, key: &str, first: u64, last: u64) -> Result<Option<Piece>>;
     /// Keeps a new upload.

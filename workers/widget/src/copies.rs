@@ -2,6 +2,8 @@
 
 use satchel_wire::api::Record;
 
+use crate::lang::Lang;
+
 /// Copies of a work as its record counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Copies {
@@ -42,11 +44,11 @@ impl Copies {
     }
 
     /// What is left, if that is counted.
-    pub(crate) fn left(self, long: bool) -> Option<String> {
+    pub(crate) fn left(self, lang: Lang, long: bool) -> Option<String> {
         match (self.free, self.all) {
-            (Some((left @ 1.., of)), _) => Some(format!("{left} of {of} left")),
-            (_, Some((left, of))) if long => Some(format!("{left} of {of} left")),
-            (_, Some((left, _))) => Some(format!("{left} left")),
+            (Some((left @ 1.., of)), _) => Some(lang.left(&left.to_string(), &of.to_string())),
+            (_, Some((left, of))) if long => Some(lang.left(&left.to_string(), &of.to_string())),
+            (_, Some((left, _))) => Some(lang.left_short(&left.to_string())),
             _ => None,
         }
     }

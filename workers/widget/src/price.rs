@@ -1,26 +1,40 @@
-//! Prices for people, exact to the last digit.
+//! Prices for people, exact to the last digit, as their language writes them.
+
+use crate::lang::Lang;
 
 const MICROS: u64 = 1_000_000;
 
-/// Dollars with cents, and with further digits where there are any: `$0.25`, `$0.0001`, `$1,000.00`.
-pub(crate) fn dollars(usd_micros: u64) -> String {
+/// Dollars with cents, and with further digits where there are any: `$0.25`, `$0.0001`, `$1,000.00`;
+/// in German `0,25 $`, the dollar sign behind a space that does not break.
+pub(crate) fn dollars(lang: Lang, usd_micros: u64) -> String {
     let whole = usd_micros.checked_div(MICROS).unwrap_or_default();
-    let rest = format!("{:06}", usd_micros.checked_rem(MICROS).unwrap_or_default());
-    let (cents, further) = rest.split_at_checked(2).unwrap_or(("00", ""));
-    format!(
-        "${}.{cents}{}",
-        grouped(whole),
-        further.trim_end_matches('0')
-    )
+    let part = decimals(usd_micros);
+    match lang {
+        Lang::En => format!("${}.{part}", grouped(whole, ',')),
+        Lang::De => format!("{},{part}\u{a0}$", grouped(whole, '.')),
+    }
 }
 
-fn grouped(whole: u64) -> String {
+/// The same for machines: `0.25`.
+pub(crate) fn plain(usd_micros: u64) -> String {
+    let whole = usd_micros.checked_div(MICROS).unwrap_or_default();
+    format!("{whole}.{}", decimals(usd_micros))
+}
+
+/// At least two digits behind the point.
+fn decimals(usd_micros: u64) -> String {
+    let rest = format!("{:06}", usd_micros.checked_rem(MICROS).unwrap_or_default());
+    let (cents, further) = rest.split_at_checked(2).unwrap_or(("00", ""));
+    format!("{cents}{}", further.trim_end_matches('0'))
+}
+
+fn grouped(whole: u64, mark: char) -> String {
     let digits = whole.to_string();
     let mut text = String::new();
     for (at, digit) in digits.char_indices() {
         let behind = digits.len().saturating_sub(at);
         if at > 0 && behind.is_multiple_of(3) {
-            text.push(',');
+            text.push(mark);
         }
         text.push(digit);
     }
@@ -50,14 +64,27 @@ mod tests {
             (1_234_567_890_000, "$1,234,567.89"),
             (u64::MAX, "$18,446,744,073,709.551615"),
         ] {
-            assert_eq!(dollars(usd_micros), text);
+            assert_eq!(dollars(Lang::En, usd_micros), text);
+            assert_eq!(plain(usd_micros), text.replace(['$', ','], ""));
+        }
+    }
+
+    #[test]
+    fn german_writes_it_the_other_way_round() {
+        for (usd_micros, text) in [
+            (0, "0,00\u{a0}$"),
+            (250_000, "0,25\u{a0}$"),
+            (100, "0,0001\u{a0}$"),
+            (1_234_567_890_000, "1.234.567,89\u{a0}$"),
+        ] {
+            assert_eq!(dollars(Lang::De, usd_micros), text);
         }
     }
 
     proptest! {
         #[test]
         fn a_price_reads_back_as_the_same_price(usd_micros: u64) {
-            let text = dollars(usd_micros).replace(['$', ','], "");
+            let text = dollars(Lang::En, usd_micros).replace(['$', ','], "");
             let (whole, part) = text.split_once('.').unwrap();
             prop_assert!((2..=6).contains(&part.len()));
             let micros: u128 = format!("{whole}{part:0<6}").parse().unwrap();

@@ -8,6 +8,12 @@ pub(crate) const FRAME_CSS: &str = env!("SATCHEL_FRAME_CSS");
 pub(crate) const WORK_CSS: &str = env!("SATCHEL_WORK_CSS");
 /// What website owners paste a reference to.
 pub(crate) const WIDGET_JS: &str = include_str!(concat!(env!("OUT_DIR"), "/widget.js"));
+/// Hands a batch of cards to the script; the one script of ours that stands in a page, named there by its hash.
+pub(crate) const BATCH_JS: &str = include_str!(concat!(env!("OUT_DIR"), "/batch.js"));
+/// The same script as [`WIDGET_JS`], under a name that never changes its content.
+pub(crate) const PINNED_JS: &str = env!("SATCHEL_PINNED_JS");
+/// Its `integrity`.
+pub(crate) const PINNED_INTEGRITY: &str = env!("SATCHEL_PINNED_INTEGRITY");
 
 /// The origins of this deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +25,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// Where a work's own page is.
+    pub(crate) fn work_page(&self, work: &str) -> String {
+        format!("{}/w/{work}", self.issuer)
+    }
+
     /// The issuer's host, as people know it.
     pub(crate) fn host(&self) -> &str {
         self.issuer

@@ -1,3 +1,5 @@
+//! What is asked, read and answered.
+
 use super::*;
 use crate::{
     api::RateOut,

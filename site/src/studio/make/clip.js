@@ -6,7 +6,7 @@ import { button, checkbox, fold, freshId } from './fields.js';
 import { familyOf } from './kinds.js';
 import { drawLines, encodePicture, readPicture } from './pictures.js';
 import { Wrong } from './read.js';
-import { here, t } from './words.js';
+import { t } from './words.js';
 
 const LENGTH = { least: 3, usual: 20, most: 60 };
 const PICTURE = { side: 900, bytes: 524_288 };
@@ -91,7 +91,7 @@ export class Clip {
     try {
       const bytes = await this.#bytes();
       this.#made = { key, bytes };
-      this.#note.textContent = t.clipReady(formatBytes(bytes.length, here));
+      this.#note.textContent = t.clipReady(formatBytes(bytes.length));
       return bytes;
     } catch (error) {
       this.#note.textContent = '';
@@ -111,7 +111,7 @@ export class Clip {
     }
     const { clipOf } = await import('./media.js');
     const { bytes, large } = await clipOf(this.source, { start: this.#start.value, length: this.#length.value, bytes: LIMITS.preview });
-    if (!bytes) throw new Wrong(large ? t.clipLarge(formatBytes(LIMITS.preview, here)) : t.clipBad);
+    if (!bytes) throw new Wrong(large ? t.clipLarge(formatBytes(LIMITS.preview)) : t.clipBad);
     if (!previewType(bytes)) throw new Wrong(t.clipBad);
     return bytes;
   }

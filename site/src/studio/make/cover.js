@@ -3,7 +3,7 @@ import { el, formatBytes } from '../../shared/ui.js';
 import { button, freshId } from './fields.js';
 import { familyOf } from './kinds.js';
 import { encodePicture, readPicture } from './pictures.js';
-import { here, t } from './words.js';
+import { t } from './words.js';
 
 const SIDE = 1200;
 const BYTES = 1_048_576;
@@ -85,7 +85,7 @@ export class Cover {
     this.#image.hidden = !made;
     this.#remove.hidden = !made;
     this.shapeField.hidden = !this.#picture;
-    this.#about.textContent = made ? t.coverSize(made.width, made.height, formatBytes(made.blob.size, here)) : '';
+    this.#about.textContent = made ? t.coverSize(made.width, made.height, formatBytes(made.blob.size)) : '';
   }
 
   clear() {

@@ -181,7 +181,10 @@ export class WorkForm {
   }
 
   #readSuggestions(least) {
-    if (!this.#payMore.control.checked) return [];
+    if (!this.#payMore.control.checked) {
+      for (const { say } of this.#suggest) say('');
+      return [];
+    }
     const found = this.#suggest.map((one) => (one.control.value.trim() === '' ? undefined : this.#try(one, () => {
       const micros = readPrice(one.control.value, t, here);
       if (micros < least) throw new Wrong(t.suggestLow(formatUsd(least, here)));

@@ -2,22 +2,22 @@
 import { randomBytes } from '../../../../sdk/js/src/bytes.js';
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { bodySize } from '../../../../sdk/js/src/format.js';
-import { announce, el, formatBytes, formatClock, problemNotice } from '../../shared/ui.js';
+import { announce, el, formatBytes, formatClock } from '../../shared/ui.js';
 import { ensureDelegated } from '../../shared/wallet-store.js';
+import { problemNotice, said, sayError } from './problems.js';
 import { GrowingBody, wholeBody } from './body.js';
 import { button, freshId } from './fields.js';
 import { WorkForm } from './form.js';
-import { judge, plays, typeOf } from './kinds.js';
+import { codecsOf, plays, streamKind, typeOf } from './kinds.js';
 import { cleanName, titleFrom } from './names.js';
 import { Packer } from './packer.js';
 import { Progress } from './progress.js';
 import { MEMORY_LIMIT, keptFile, removeKept } from './scratch.js';
 import { doneBlock, shareBlock } from './share.js';
-import { here, t } from './words.js';
+import { t } from './words.js';
 import { forgetWork, publishWork, saveWork } from './works.js';
 
 const SAVE_AFTER_MS = 400;
-const bytes = (n) => formatBytes(n, here);
 const endingOf = (name) => (name.includes('.') ? name.split('.').pop() : t.file).slice(0, 4).toUpperCase();
 
 /**
@@ -32,6 +32,7 @@ export class Item {
   #attempt = null; // {id, use, contentKey, planned, packed}: the packing under way, or the one that is done
   #found = null; // what inspecting the file gave
   #saving;
+  #begun = Promise.resolve();
   #sending = null; // AbortController
   #packBar = new Progress('packing');
   #pauseButton = button(t.pause, () => this.#pauseResume());
@@ -58,7 +59,8 @@ export class Item {
     this.again = el('div', { class: 'row', hidden: true }, this.#again, el('label', { class: 'button primary', htmlFor: this.#again.id, textContent: t.chooseAgain(name) }));
     this.head = el('div', { class: 'chosen' }, el('span', { class: 'kind', 'aria-hidden': 'true', textContent: endingOf(name) }), el('div', { class: 'chosen-text' }, heading, this.#about), remove);
     this.share = shareBlock(work);
-    this.element = el('li', { class: 'card stack item', 'aria-labelledby': heading.id }, this.head, this.#problem, this.#note, this.again, this.#packBar.element, this.#sendBar.element, this.form.element, this.share);
+    this.fold = el('details', { class: 'form-fold', open: true }, el('summary', { textContent: t.fold }), this.form.element);
+    this.element = el('li', { class: 'card stack item', 'aria-labelledby': heading.id }, this.head, this.#problem, this.#note, this.again, this.#packBar.element, this.#sendBar.element, this.fold, this.share);
     this.form.fill({ title: titleFrom(name, t.untitled), ...work.form });
     this.#describe();
   }
@@ -74,7 +76,7 @@ export class Item {
   }
 
   #describe(more = '') {
-    this.#about.textContent = [bytes(this.work.source.size), more].filter(Boolean).join(' · ');
+    this.#about.textContent = [formatBytes(this.work.source.size), more].filter(Boolean).join(' · ');
   }
 
   #saveSoon() {
@@ -95,23 +97,27 @@ export class Item {
 
   /** Begins with a file, or begins again with it: always under a key of its own. @param {File} file */
   async choose(file) {
+    this.#begun = this.#begin(file);
+    await this.#begun;
+    // It was asked to be published before the page went away.
+    if (!this.gone && this.work.offer && !this.#sending) await this.#send();
+  }
+
+  async #begin(file) {
     const { source } = this.work;
     const same = source.name === file.name && source.size === file.size;
     this.#drop();
     if (!same) Object.assign(this.work, { offer: undefined, source: { name: file.name, size: file.size, type: file.type } });
     this.#tell(same ? '' : t.otherFile(source.name));
     this.again.hidden = true;
-    this.form.element.hidden = false;
+    this.fold.hidden = false;
     this.file = file;
     this.#describe();
     await this.save();
     await this.#look();
     if (this.gone) return;
-    // It was asked to be published before the page went away.
-    const wasAsked = Boolean(this.work.offer);
-    if (wasAsked) this.form.use = this.work.offer.terms.use;
+    if (this.work.offer) this.form.use = this.work.offer.terms.use;
     this.#pack();
-    if (wasAsked) await this.#send();
   }
 
   /** Whatever was packed is of no use any more. */
@@ -130,7 +136,7 @@ export class Item {
       this.#drop();
       this.#tell(lost ? t.gone : t.interrupted);
       this.again.hidden = false;
-      this.form.element.hidden = true;
+      this.fold.hidden = true;
       return;
     }
     this.form.cover.of(null, packed.mediaType);
@@ -159,7 +165,7 @@ export class Item {
     if (!found.ok) {
       const { codec } = found.error.members ?? {};
       this.form.offerStream({ enabled: false, why: codec ? t.streamCodec(codec) : t.streamKinds });
-    } else if (!plays(found.mse)) this.form.offerStream({ enabled: false, why: t.streamHere(found.mse) });
+    } else if (found.mse && !plays(found.mse)) this.form.offerStream({ enabled: false, why: t.streamHere(codecsOf(found.mse)) });
     else this.form.offerStream({ enabled: true, note: found.how === 'remux' ? t.remuxed : '' });
   }
 
@@ -205,9 +211,10 @@ export class Item {
     const onNews = (news) => {
       if (this.#attempt !== attempt) return;
       if (news.phase === 'plan') {
-        if (streamed && !(judge(news.mse).ok && plays(news.mse))) return void this.#packer.stop();
+        // What comes out of remuxing is what counts.
+        if (remuxed && !(streamKind({ mediaType, mse: news.mse }) && plays(news.mse))) return void this.#packer.stop();
         body = new GrowingBody(bodySize(news.segments), (from, to) => this.#packer.read(from, to));
-        if (!news.kept) this.#tell(t.inMemory(bytes(MEMORY_LIMIT)));
+        if (!news.kept) this.#tell(t.inMemory(formatBytes(MEMORY_LIMIT)));
         plan.resolve({ packing: { ...about, segments: news.segments, mse: news.mse, durationMs: news.durationMs }, body });
         return;
       }
@@ -232,7 +239,7 @@ export class Item {
     this.work.packed = whole;
     await this.save();
     body.finish(blob);
-    this.#packBar.done(t.encrypted, [t.encryptedAbout(bytes(packed.bodySize)), packed.durationMs && formatClock(packed.durationMs / 1000)].filter(Boolean).join(' · '));
+    this.#packBar.done(t.encrypted, [t.encryptedAbout(formatBytes(packed.bodySize)), packed.durationMs && formatClock(packed.durationMs / 1000)].filter(Boolean).join(' · '));
     this.studio.changed();
     return whole;
   }
@@ -254,16 +261,20 @@ export class Item {
   #roomProblem(error) {
     if (!['no_room', 'QuotaExceededError'].includes(error.code ?? error.name)) return error;
     const size = error.members?.size ?? this.work.source.size;
-    return new SatchelError('no_room', t.noRoomTitle, { detail: t.noRoom(bytes(size), bytes(MEMORY_LIMIT)) });
+    return said('no_room', t.noRoomTitle, { detail: t.noRoom(formatBytes(size), formatBytes(MEMORY_LIMIT)) });
   }
 
   // ------------------------------------------------------------ publishing
 
   async publish() {
-    if (this.#sending || !this.#attempt) return;
+    if (this.#sending) return;
+    this.fold.open = true;
     const offer = await this.form.read();
     if (!offer) return;
     this.#problem.replaceChildren();
+    // A quick hand presses before the file was looked into.
+    await this.#begun;
+    if (this.#sending || !this.#attempt) return;
     this.work.offer = { ...offer, signed: Math.floor(Date.now() / 1000) };
     this.work.terms = offer.terms;
     await this.save();
@@ -290,7 +301,7 @@ export class Item {
           this.#sendBar.at(sent);
           this.studio.changed();
         },
-        onWait: (error, seconds) => this.#sendBar.say(t.retry(error.title, Math.ceil(seconds))),
+        onWait: (error, seconds) => this.#sendBar.say(t.retry(sayError(error).title, Math.ceil(seconds))),
       });
       await this.#done(published);
     } catch (error) {

@@ -1,36 +1,8 @@
-// What can be sold to stream: kinds and codecs that our player shows in every current browser (docs/FORMAT.md, "Kinds
-// that stream"). The one table: the form offers by it, the worker remuxes by it, nothing else decides.
+// What kind a file is, and what can be made of it. What can be streamed is the player's table: one for all pages.
+export { isRead, streamKind } from '../../player/kinds.js';
 
-/** How each kind of a streamed work is shown. */
-export const SHOWN = { 'audio/mpeg': 'sound', 'audio/mp4': 'sound', 'video/mp4': 'film' };
-
-/** H.264 that decoders of phones and televisions have: Baseline, Main, Extended, High; 8 bits, 4:2:0. */
-const H264_PROFILES = new Set([0x42, 0x4d, 0x58, 0x64]);
-
-/**
- * Codecs in fragmented MP4, by what mediabunny and the `codecs` parameter call them. Left out because some current
- * browser does not play them: HEVC, VP8, VP9, AV1; MP3, AC-3, Vorbis and PCM inside MP4.
- */
-const CODECS = [
-  { name: 'H.264', kind: 'video', test: (codec) => /^avc[13]\.([0-9a-f]{2})/i.test(codec) && H264_PROFILES.has(Number.parseInt(codec.slice(5, 7), 16)) },
-  { name: 'AAC', kind: 'audio', test: (codec) => /^mp4a\.40\.(2|5|29|02|05)$/i.test(codec) },
-  { name: 'FLAC', kind: 'audio', test: (codec) => /^flac$/i.test(codec) },
-  { name: 'Opus', kind: 'audio', test: (codec) => /^opus$/i.test(codec) },
-];
-
-/**
- * Whether what a file holds is in the table.
- * @param {string} mse a media type with its `codecs` parameter
- * @returns {{ok: true} | {ok: false, codec: string}} the first codec that is not
- */
-export function judge(mse) {
-  const [type, list] = [mse.split(';')[0].trim(), /codecs="([^"]*)"/.exec(mse)?.[1]];
-  if (!Object.hasOwn(SHOWN, type)) return { ok: false, codec: type };
-  if (type === 'audio/mpeg') return { ok: true };
-  const codecs = (list ?? '').split(',').map((codec) => codec.trim());
-  const other = codecs.find((codec) => !CODECS.some(({ test }) => test(codec)));
-  return other === undefined ? { ok: true } : { ok: false, codec: other || type };
-}
+/** What of a media type with its `codecs` is in no row of that table, for people. @param {string} mse @returns {string} */
+export const codecsOf = (mse) => /codecs="([^"]*)"/.exec(mse)?.[1] ?? mse;
 
 /** Whether this browser's own player takes it piece by piece. @param {string} mse */
 export const plays = (mse) => (globalThis.ManagedMediaSource ?? globalThis.MediaSource)?.isTypeSupported(mse) ?? false;

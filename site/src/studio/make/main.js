@@ -1,11 +1,11 @@
 // New work: files are chosen, encrypted into this browser, offered for a price, sent, published. Several at a time, each
 // in a row of its own.
 import { randomBytes } from '../../../../sdk/js/src/bytes.js';
-import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { workId } from '../../../../sdk/js/src/ids.js';
-import { $, announce, el, problemNotice } from '../../shared/ui.js';
+import { $, announce, el } from '../../shared/ui.js';
 import { readAccount } from '../../wallet/account.js';
 import { Item } from './item.js';
+import { problemNotice, said } from './problems.js';
 import { nextVersion } from './replace.js';
 import { sweep } from './scratch.js';
 import { Sender } from './uploader.js';
@@ -101,15 +101,17 @@ class Studio {
     this.problems.replaceChildren();
     for (const file of this.#replacing ? files.slice(0, 1) : files) {
       if (file.size === 0) {
-        this.#problem(new SatchelError('empty', `${t.emptyTitle}: ${file.name}`, { next: t.empty }));
+        this.#problem(said('empty', `${t.emptyTitle}: ${file.name}`, { next: t.empty }));
         continue;
       }
       const item = await this.#add(await this.#draft(file));
       if (!item) {
-        this.#problem(new SatchelError('other_tab', t.otherTabTitle, { next: t.otherTab }));
+        this.#problem(said('other_tab', t.otherTabTitle, { next: t.otherTab }));
         continue;
       }
       announce(t.chosen(file.name));
+      // Of several forms one is open: a page of them would be lost on anybody.
+      item.fold.open = [...this.items].every((other) => other === item || !other.fold.open || other.work.state === 'published');
       item.choose(file).catch((error) => this.#problem(error));
       // On phones a keyboard would cover what has just appeared.
       if (files.length === 1 && matchMedia('(pointer: fine)').matches) item.form.focusTitle();

@@ -4,7 +4,7 @@
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { blobSource, packBody, planFixed } from '../../../../sdk/js/src/format.js';
 import { planMp3, planMp4, sniff } from '../../../../sdk/js/src/plan.js';
-import { judge } from './kinds.js';
+import { codecsOf, isRead, streamKind, typeOf } from './kinds.js';
 import { Scratch } from './scratch.js';
 
 /** What `inspect` found, for `pack` to use. */
@@ -15,8 +15,11 @@ let body = null;
 const refused = (codec) => new SatchelError('not_streamable', 'This file cannot be streamed', { members: { codec } });
 const head = async (file) => new Uint8Array(await file.slice(0, 4096).arrayBuffer());
 
-/** @returns {Promise<{how: 'as-is'|'remux', mse: string, mediaType: string}>} @throws {SatchelError} `not_streamable` */
+/** @returns {Promise<{how: 'as-is'|'remux', mse?: string, mediaType: string}>} @throws {SatchelError} `not_streamable` */
 async function lookAt(file) {
+  const mediaType = typeOf(file);
+  // Pages and pictures are read from their bytes as they are.
+  if (isRead(mediaType)) return { how: 'as-is', mediaType };
   const kind = sniff(await head(file));
   if (kind === 'mp3') {
     plan = await planMp3(blobSource(file));
@@ -37,14 +40,13 @@ async function lookAt(file) {
 
 /**
  * @param {{file: File}} request
- * @returns {Promise<{stream: {ok: true, how: 'as-is'|'remux', mse: string, mediaType: string} | {ok: false, error: object}}>}
+ * @returns {Promise<{stream: {ok: true, how: 'as-is'|'remux', mse?: string, mediaType: string} | {ok: false, error: object}}>}
  */
 async function inspect({ file }) {
   plan = null;
   try {
     const found = await lookAt(file);
-    const verdict = judge(found.mse);
-    if (!verdict.ok) throw refused(verdict.codec);
+    if (!streamKind({ ...found, size: file.size })) throw refused(found.mse ? codecsOf(found.mse) : '');
     return { stream: { ok: true, ...found } };
   } catch (error) {
     return { stream: { ok: false, error: plain(error) } };
@@ -73,7 +75,7 @@ async function pack({ id, work, contentKey, file, use, how }, tell) {
   if (use === 'stream' && how === 'remux') {
     ({ scratch: temporary, source } = await remuxed(file, `${id}.mp4`, tell));
     streamed = await planMp4(blobSource(source));
-  } else if (use === 'stream') {
+  } else if (use === 'stream' && !isRead(typeOf(file))) {
     streamed ??= await (sniff(await head(file)) === 'mp3' ? planMp3 : planMp4)(blobSource(file));
   }
   const segments = streamed?.segments ?? planFixed(source.size);

@@ -1,18 +1,7 @@
 // A bar with what is done, how fast, and how long it takes still.
-import { Pace, announce, el, formatBytes } from '../../shared/ui.js';
+import { Pace, announce, el, formatBytes, formatLeft } from '../../shared/ui.js';
 import { freshId } from './fields.js';
-import { here, t } from './words.js';
-
-/** @param {number} seconds @returns {string} rough, as people say it */
-function timeLeft(seconds) {
-  if (!Number.isFinite(seconds)) return '';
-  if (seconds < 8) return t.left.few;
-  if (seconds < 55) return t.left.seconds(Math.ceil(seconds / 10) * 10);
-  if (seconds < 90) return t.left.minute;
-  if (seconds < 3600) return t.left.minutes(Math.round(seconds / 60));
-  const hours = Math.round(seconds / 1800) / 2;
-  return t.left.hours(hours, hours.toLocaleString(here));
-}
+import { t } from './words.js';
 
 export class Progress {
   #label = el('strong', { class: 'progress-label', id: freshId('progress') });
@@ -53,7 +42,7 @@ export class Progress {
     this.percent = percent;
     this.#bar.value = percent;
     this.#percent.textContent = `${percent} %`;
-    const words = [t.uploadingAbout(formatBytes(done, here), formatBytes(this.#pace.total, here)), rate > 0 && `${formatBytes(rate, here)}/s`, rate > 0 && percent < 100 && timeLeft(left)];
+    const words = [t.uploadingAbout(formatBytes(done), formatBytes(this.#pace.total)), rate > 0 && `${formatBytes(rate)}/s`, rate > 0 && percent < 100 && formatLeft(left)];
     this.#about.textContent = words.filter(Boolean).join(' · ');
     // Screen readers hear quarters, not every percent.
     const quarter = Math.floor(percent / 25);

@@ -4,6 +4,7 @@ import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { openHeader } from '../../../../sdk/js/src/format.js';
 import { workId } from '../../../../sdk/js/src/ids.js';
 import { usdText } from '../../../../sdk/js/src/money.js';
+import { said } from './problems.js';
 import { t } from './words.js';
 import { readWork } from './works.js';
 
@@ -32,7 +33,7 @@ const formOf = ({ title, terms, listing = {} }) => ({
 export async function nextVersion(id, { client, wallet, config }) {
   const [record, known] = await Promise.all([client.record(id), readWork(id)]);
   const nonce = known?.nonce ?? (await nonceOf(record));
-  if ((await workId(wallet.creator.jwk, nonce)) !== id) throw new SatchelError('not_yours', t.notNamed, { next: t.notNamedNext });
+  if ((await workId(wallet.creator.jwk, nonce)) !== id) throw said('not_yours', t.notNamed, { next: t.notNamedNext });
   const { title, terms, version } = record;
   const replaces = { work: id, nonce, issuer: config.issuer, version, created: known?.created ?? Date.now(), title, terms, size: known?.size ?? record.versions.at(-1)?.size ?? 0, state: 'published' };
   return { work: id, nonce, issuer: config.issuer, version: version + 1, replaces, created: Date.now(), state: 'draft', title, terms, form: formOf(record) };

@@ -1,6 +1,6 @@
 // A creator's works as this browser knows them, and the steps from a packed file to a published work. Every step
 // may be repeated: registering again is the same record, parts that arrived are known, a key taken in twice is one.
-import { sha256, b64uEncode } from '../../../../sdk/js/src/bytes.js';
+import { sha256 } from '../../../../sdk/js/src/bytes.js';
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { buildHeader } from '../../../../sdk/js/src/format.js';
 import * as db from '../../shared/db.js';
@@ -77,7 +77,7 @@ async function sendCover(work, { client, creator, id, tries }) {
   const { cover, listing } = work.offer;
   if (!cover || listing?.cover) return;
   const { blob, width, height } = cover;
-  const digest = b64uEncode(await sha256(new Uint8Array(await blob.arrayBuffer())));
+  const digest = await sha256(new Uint8Array(await blob.arrayBuffer()));
   const url = await persist(async () => {
     const signed = await client.cover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
     try {
