@@ -7,6 +7,7 @@ use crate::Key32;
 
 /// SHA-256 of bytes that arrive piece by piece: RustCrypto's, or ring's where the feature `native`
 /// asks for it (docs/adr/0012).
+#[derive(Clone)]
 pub struct Sha256Stream(chosen::Context);
 
 impl Sha256Stream {

@@ -1,5 +1,7 @@
 //! Uploads: which bytes a creator may send, in which parts, until when.
 
+use std::collections::BTreeMap;
+
 use satchel_crypto::b32;
 use satchel_domain::{
     id::{Thumbprint, UploadId, WorkId},
@@ -490,22 +492,24 @@ impl Upload {
         let storage = world.storage()?;
         let (key, now) = (self.key(), world.now_s());
         let one = |step| storage.presign(&step, &key, now, life_s);
-        let part = |upload_id, number| {
-            one(Step::Part {
-                upload_id,
-                number,
-                bytes: self.part_bytes(number).ok_or(ErrorCode::Internal)?,
-            })
+        let parts = |upload_id, numbers: &[u32]| {
+            let part = |n: &u32| Some((*n, self.part_bytes(*n)?));
+            let parts: Option<Vec<_>> = numbers.iter().map(part).collect();
+            let parts = parts.ok_or(ErrorCode::Internal)?;
+            storage.presign_parts(upload_id, &parts, &key, now, life_s)
         };
         Ok(match *asked {
             Asked::Create => Signed::One(one(Step::Create)?),
-            Asked::Part(upload_id, number) => Signed::One(part(upload_id, number)?),
-            Asked::Parts(upload_id, numbers) => {
-                let urls = numbers.iter().map(|n| Ok(part(upload_id, *n)?.url));
-                Signed::Parts(SignPartsOut {
-                    urls: urls.collect::<Result<_>>()?,
-                })
-            }
+            Asked::Part(upload_id, number) => Signed::One(SignOut {
+                url: parts(upload_id, &[number])?
+                    .pop()
+                    .ok_or(ErrorCode::Internal)?,
+                key: None,
+                headers: BTreeMap::new(),
+            }),
+            Asked::Parts(upload_id, numbers) => Signed::Parts(SignPartsOut {
+                urls: parts(upload_id, numbers)?,
+            }),
             Asked::Complete(upload_id) => Signed::One(one(Step::Complete { upload_id })?),
             Asked::Abort(upload_id) => Signed::One(one(Step::Abort { upload_id })?),
             Asked::List(upload_id) => Signed::List(SignListOut {
