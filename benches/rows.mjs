@@ -12,6 +12,7 @@ import { journal } from './journal.mjs';
 import { lnbits } from './lnbits.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
+import { presign } from './presign.mjs';
 import { scratch, timeStart } from './serve.mjs';
 import { sameAnswer } from './same.mjs';
 import { webcrypto } from './webcrypto.mjs';
@@ -182,6 +183,7 @@ export const ROWS = {
   lnbits: { smoke: false, run: lnbits },
   journal: { run: journal },
   writes: { quick: true, run: countWrites },
+  presign: { quick: true, run: presign },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.
   container: { smoke: false, run: container },

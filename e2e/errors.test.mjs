@@ -715,6 +715,8 @@ test('an upload is signed for its creator, its key and its parts only', async ()
   for (const request of bad) await refusedAndUnchanged('malformed', () => sign(request), JSON.stringify(request));
   const sizes = [0, -1, 1.5, 100, 2 ** 53, '100'];
   for (const size of sizes) await refusedAndUnchanged('malformed', () => client.startUpload(seller.creator, work, { size }), `size ${size}`);
+  await sign({ method: 'DELETE', uploadId: 'x' });
+  await refusedAndUnchanged('upload_ended', () => sign({ method: 'PUT', uploadId: 'x', partNumber: 1 }), 'a cancelled one');
   const path = `/v1/uploads/${begun.upload}/sign`;
   await answersProblem('proof_required', () => post(stack, path, { method: 'POST', key: begun.key }));
 });

@@ -14,6 +14,8 @@ const object = (properties, optional = []) => ({
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 });
 const named = (name) => ({ $ref: `#/components/schemas/${name}` });
+const sentPart = object({ partNumber: count, etag: text });
+const headers = { type: 'object', additionalProperties: text };
 const allowance = object({ released: count, limit: count, next_at_ms: { type: ['integer', 'null'] } });
 
 const path = (name, schema, description) => ({ name, in: 'path', required: true, schema, ...(description && { description }) });
@@ -44,6 +46,15 @@ export const ROUTES = [
   { method: 'post', path: '/v1/works/{work}/update', tag: 'works', summary: 'Changes title, terms and listing without a new upload', parameters: [work], body: object({ command: jws }), answers: { 200: named('record') }, errors: [...BODY, ...SIGNED, 'unknown_work', 'not_published', 'work_conflict', 'work_taken_down'] },
   { method: 'post', path: '/v1/works/{work}/state', tag: 'works', summary: 'Withdraws a work from sale, or offers it again', parameters: [work], body: object({ command: jws }), answers: { 200: named('record') }, errors: [...BODY, ...SIGNED, 'unknown_work', 'not_published', 'work_taken_down'] },
   { method: 'post', path: '/v1/uploads', tag: 'works', summary: 'Begins an upload', body: object({ command: jws }), answers: { 201: object({ upload: handle20('upl'), key: text, part_size: count, parts: count, size: count, expires: count }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_conflict', 'work_taken_down', 'too_many'] },
+  {
+    method: 'post', path: '/v1/uploads/{upload}/sign', tag: 'works', security: 'proof', parameters: [path('upload', handle20('upl'))],
+    summary: "Presigned requests of an upload: Uppy's `signRequest`, and several parts at once",
+    body: object({ method: { enum: ['POST', 'PUT', 'GET', 'DELETE'] }, key: text, uploadId: text, partNumber: count, partNumbers: { type: 'array', items: count, minItems: 1, maxItems: 100 }, contentType: text, expiresIn: count, sent: { type: 'array', items: sentPart, maxItems: 100 } }, ['uploadId', 'partNumber', 'partNumbers', 'contentType', 'expiresIn', 'sent']),
+    answers: { 200: { oneOf: [object({ url: text, key: text, headers }, ['key', 'headers']), object({ urls: { type: 'array', items: text } }), object({ url: text, sent: { type: 'array', items: sentPart } })] } },
+    errors: [...BODY, ...PROOF, 'unknown_upload', 'unknown_work', 'work_conflict', 'work_taken_down', 'upload_ended', 'too_many'],
+  },
+  { method: 'get', path: '/v1/uploads/{upload}/parts', tag: 'works', summary: "Which parts have arrived, in S3's XML; the address is given by `sign`", parameters: [path('upload', handle20('upl')), query('of', text), query('expires', count), query('signature', text)], answers: { 200: { 'application/xml': text } }, errors: ['unknown_upload', 'proof_invalid'] },
+  { method: 'post', path: '/v1/works/{work}/cover', tag: 'works', summary: 'Where to send a cover', parameters: [work], body: object({ command: jws }), answers: { 200: object({ url: text, headers, cover_url: text }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_taken_down'] },
   { method: 'post', path: '/v1/intake', tag: 'works', summary: 'Hands over a content key', body: object({ command: jws }), answers: { 200: object({ work: WORK, version: count, stored: { const: true } }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_conflict', 'work_taken_down'] },
 
   { method: 'post', path: '/v1/works/{work}/view', tag: 'works', summary: 'Counts a view of a work, of nobody in particular', parameters: [work], answers: { 204: {} }, errors: ['body_too_large'] },

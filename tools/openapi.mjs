@@ -33,7 +33,8 @@ const SECURITY = {
 function operation({ path, tag, summary, security, parameters, body, answers, errors, paid, method }, codes) {
   const responses = {};
   for (const [status, schema] of Object.entries(answers)) {
-    const content = schema['text/csv'] ? { 'text/csv': { schema: schema['text/csv'] } } : { 'application/json': { schema } };
+    const other = ['text/csv', 'application/xml'].find((type) => schema[type]);
+    const content = other ? { [other]: { schema: schema[other] } } : { 'application/json': { schema } };
     responses[status] = { description: status === '202' ? 'Not decided yet: send the same again' : 'Done', ...(status !== '204' && { content }) };
   }
   const byStatus = Map.groupBy(errors, (code) => {

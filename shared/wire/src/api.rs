@@ -121,7 +121,7 @@ shapes! {
         /// Unix seconds until which it may be signed.
         expires: u64,
     }
-    /// Uppy's `PresignableRequest`, plus nothing.
+    /// Uppy's `PresignableRequest`, and two members of ours.
     SignIn {
         /// `PUT`, `POST`, `DELETE` or `GET`.
         method: String,
@@ -133,6 +133,19 @@ shapes! {
         part_number = "partNumber": Option<u32>,
         /// Of the object.
         content_type = "contentType": Option<String>,
+        /// How long the answer is wanted to be good for, seconds.
+        expires_in = "expiresIn": Option<u64>,
+        /// Ours: several parts in one request, instead of `partNumber`.
+        part_numbers = "partNumbers": Option<Vec<u32>>,
+        /// Ours: parts that the storage has acknowledged since the last request.
+        sent: Option<Vec<SentPart>>,
+    }
+    /// A part that has arrived in the storage.
+    SentPart {
+        /// From 1.
+        part_number = "partNumber": u32,
+        /// What the storage called its content, without quotes.
+        etag: String,
     }
     /// Where to send it.
     SignOut {
@@ -145,6 +158,27 @@ shapes! {
         /// signed too, but every client sends it by itself and browsers let nobody set it.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,
+    }
+    /// Where to send several parts.
+    SignPartsOut {
+        /// Presigned, in the order of `partNumbers`.
+        urls: Vec<String>,
+    }
+    /// Which parts have arrived.
+    SignListOut {
+        /// Where the same is said in S3's XML, for clients that want it so.
+        url: String,
+        /// In order of their numbers.
+        sent: Vec<SentPart>,
+    }
+    /// Where to send a cover.
+    CoverOut {
+        /// Presigned: a `PUT`.
+        url: String,
+        /// Headers that were signed and must be sent exactly so.
+        headers: BTreeMap<String, String>,
+        /// Where it can be seen then.
+        cover_url: String,
     }
     /// The key was taken in.
     IntakeOut {

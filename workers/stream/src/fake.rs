@@ -225,6 +225,7 @@ impl Fake {
         Proven {
             key: thumbprint(n),
             jti: format!("proof {}", self.next()),
+            iat: 0,
         }
     }
 
