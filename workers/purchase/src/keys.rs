@@ -80,7 +80,9 @@ pub fn take_in(
         )?,
         wrapped_root,
         windows: windows(manifest.duration_ms, manifest.segments),
-        window_ms: manifest.duration_ms.map_or(UNTIMED_WINDOW_MS, |_| WINDOW_MS),
+        window_ms: manifest
+            .duration_ms
+            .map_or(UNTIMED_WINDOW_MS, |_| WINDOW_MS),
     })
 }
 
