@@ -8,6 +8,7 @@ use satchel_domain::{
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
     ledger::LedgerId,
     money::Msat,
+    splits::Split,
     terms::{Terms, Use},
     work::WorkState,
 };
@@ -106,6 +107,7 @@ pub struct Ware {
     pub terms: Terms,
     pub version: u32,
     pub title: String,
+    pub splits: Vec<Split>,
 }
 
 impl Ware {
@@ -121,7 +123,16 @@ impl Ware {
             terms,
             version: 1,
             title: name.into(),
+            splits: Vec::new(),
         }
+    }
+
+    /// Shared with somebody.
+    pub fn with(mut self, who: &Person, bps: u32) -> Self {
+        let account = who.account.clone();
+        self.splits.retain(|split| split.account != account);
+        self.splits.push(Split { account, bps });
+        self
     }
 
     pub fn terms_digest(&self) -> Digest {
@@ -160,7 +171,7 @@ impl Ware {
             }),
             title: self.title.clone(),
             terms: self.terms,
-            splits: None,
+            splits: Some(self.splits.clone()),
             listing: None,
         }
     }
@@ -255,6 +266,8 @@ impl Entry {
             usage: work.record.terms.usage,
             title: work.record.title.clone(),
             slots: work.slots,
+            creator: work.record.versions.last().map(|it| it.signer.clone()),
+            splits: work.splits.clone(),
         });
         let order = AccountOrder {
             order: token.to_owned(),
@@ -332,7 +345,7 @@ impl Entry {
             media_type: "text/plain".into(),
             terms: ware.terms,
             payee: ware.seller.account.clone(),
-            splits: None,
+            splits: Some(ware.splits.clone()),
             listing: None,
         });
         let steps = [

@@ -24,6 +24,7 @@ mod directory_do;
 pub mod host;
 pub mod inbox;
 mod inbox_do;
+mod inbox_held;
 mod issuer_do;
 mod routes;
 pub mod rows;

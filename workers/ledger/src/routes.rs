@@ -256,7 +256,7 @@ pub(crate) async fn account(call: &Call, env: &Env, account: &str) -> Result<Res
         test_money: test_money_on(env)?,
         balance_msat: seen.balances.available()?,
         pending_msat: seen.balances.debits_pending,
-        incoming_msat: incoming(env, &seen.inboxes).await?,
+        incoming_msat: incoming(env, &account, &seen.inboxes).await?,
         epoch: seen.epoch,
         rate: current_rate(env).await.ok().as_ref().map(RateOut::from),
         account,
@@ -264,12 +264,17 @@ pub(crate) async fn account(call: &Call, env: &Env, account: &str) -> Result<Res
     json(&out)
 }
 
-/// What lies in the seller's inboxes, not yet folded into the balance.
-async fn incoming(env: &Env, inboxes: &[String]) -> Result<satchel_domain::money::Msat> {
+/// What lies in inboxes for an account, not yet folded into its balance.
+async fn incoming(
+    env: &Env,
+    account: &AccountId,
+    inboxes: &[String],
+) -> Result<satchel_domain::money::Msat> {
+    let path = format!("/waiting/{account}");
     let mut sum = satchel_domain::money::Msat::ZERO;
     for inbox in inboxes {
         // One that does not answer is told: who is owed must not be shown a smaller sum.
-        let waiting: Waiting = object(env, "INBOX", inbox)?.get("/waiting").await?;
+        let waiting: Waiting = object(env, "INBOX", inbox)?.get(&path).await?;
         sum = sum.plus(waiting.net)?;
     }
     Ok(sum)
@@ -435,6 +440,9 @@ pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
         usage: work.record.terms.usage,
         title: work.record.title.clone(),
         slots: work.slots,
+        // Whoever signs manifests is the creator.
+        creator: work.record.versions.last().map(|it| it.signer.clone()),
+        splits: work.splits.clone(),
     });
     let order = AccountOrder {
         order: body.order,
