@@ -80,8 +80,8 @@ pub struct InboxAudit {
     pub folding_net: Msat,
     /// And fee.
     pub folding_fee: Msat,
-    /// The batches of the seller and of collaborators that this is, one each.
-    pub folding: Option<Vec<Msat>>,
+    /// The batches of the seller and of collaborators that this is, one each, by account.
+    pub folding: Option<Vec<AuditSum>>,
     /// What of the seller and collaborators has gone home.
     pub folded_net: Msat,
     /// What accounts call it, if that is another name than the one it was asked by.

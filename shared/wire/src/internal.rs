@@ -299,6 +299,24 @@ pub struct OrderedWork {
 }
 satchel_json::read!(OrderedWork { offer, manifest_digest, usage = "use", title, slots, creator, splits, .. });
 
+impl OrderedWork {
+    /// As an order of that version finds it.
+    #[must_use]
+    pub fn of(work: &WorkSnapshot, version: u32) -> Self {
+        let ordered = work.version(version);
+        Self {
+            offer: work.offer(),
+            manifest_digest: ordered.map(|it| it.manifest_digest.clone()),
+            usage: ordered.map_or(work.record.terms.usage, |it| it.usage),
+            title: work.record.title.clone(),
+            slots: work.slots,
+            // Whoever signs manifests is the creator.
+            creator: work.record.versions.last().map(|it| it.signer.clone()),
+            splits: work.splits.clone(),
+        }
+    }
+}
+
 /// Credits for one inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Delivery {
@@ -372,16 +390,6 @@ satchel_json::read!(Part {
     back,
     ..
 });
-
-/// An account asks an inbox whether its part of a sale has been sent home and taken in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Home {
-    /// The account.
-    pub account: String,
-    /// The sale.
-    pub order: OrderId,
-}
-satchel_json::read!(Home { account, order, .. });
 
 /// A batch of credits folded by an inbox, for a home account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -255,18 +255,20 @@ impl Held {
             ..Self::default()
         };
         for leg in held["legs"].as_array().unwrap() {
-            let side = usize::from(leg["to"].as_str().unwrap().starts_with("fees"));
-            let batch = &leg["folding"];
-            sums.open[side] += n(&leg["open"]);
-            sums.folding[side] += n(&batch["msat"]);
-            if leg["to"] == held["payee"] {
-                sums.open[2] += n(&leg["count"]);
-                sums.folding[2] += n(&batch["count"]);
+            let words: Vec<&str> = leg.as_str().unwrap().split(' ').collect();
+            let number = |at: usize| words[at].parse::<u64>().unwrap();
+            let side = usize::from(words[0].starts_with("fees"));
+            sums.open[side] += number(1);
+            sums.folding[side] += number(5);
+            if words[0] == held["payee"] {
+                sums.open[2] += number(2);
+                sums.folding[2] += number(6);
             }
-            sums.waits |= n(&leg["count"]) > 0 || !batch.is_null();
+            sums.waits |= number(2) > 0 || number(4) > 0;
         }
-        for feed in held["feeds"].as_array().into_iter().flatten() {
-            sums.waits |= feed["telling"] != "" || feed["fresh"] != "";
+        for feed in held["feeds"].as_array().unwrap() {
+            let words: Vec<&str> = feed.as_str().unwrap().split(' ').collect();
+            sums.waits |= !words[1].is_empty() || !words[2].is_empty();
         }
         sums
     }

@@ -143,7 +143,7 @@ fn dues(sim: &Sim, row: &TransferRow, due: &mut Parts) -> Verdict {
     // Nobody bears more of a refund than they got; all of it gives everything back.
     let borne = entry.borne.unwrap_or_default();
     for (borne, got) in borne.iter().zip(&weights) {
-        let (borne, back) = (borne.get(), row.refunded.get());
+        let (borne, back) = (borne.msat.get(), row.refunded.get());
         let exact = u128::from(*got) * u128::from(back);
         let off = (u128::from(borne) * u128::from(row.msat.get())).abs_diff(exact);
         let refunds = 64 * u128::from(row.msat.get());

@@ -258,17 +258,7 @@ impl Entry {
             self.forget(&claims.work);
             work = self.snapshot_for_order(&claims.work).await?;
         }
-        let ordered = work.map(|work| OrderedWork {
-            offer: work.offer(),
-            manifest_digest: work
-                .version(claims.version)
-                .map(|v| v.manifest_digest.clone()),
-            usage: work.record.terms.usage,
-            title: work.record.title.clone(),
-            slots: work.slots,
-            creator: work.record.versions.last().map(|it| it.signer.clone()),
-            splits: work.splits.clone(),
-        });
+        let ordered = work.map(|work| OrderedWork::of(&work, claims.version));
         let order = AccountOrder {
             order: token.to_owned(),
             work: ordered,

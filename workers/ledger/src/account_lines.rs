@@ -376,7 +376,8 @@ fn outstanding(tables: &impl Tables, head: &Head, cut: u64, sums: &mut Sums) -> 
 }
 
 /// The sums of some lines, for an audit: up to 16 pages from a line on.
-pub fn audit(tables: &impl Tables, cut: u64, after: u64) -> Result<AccountAudit> {
+pub fn audit(tables: &impl Tables, cut: u64, after: &str) -> Result<AccountAudit> {
+    let after: u64 = after.parse().map_err(satchel_edge::internal)?;
     let head = Head::load(tables)?;
     let [
         mut kinds,

@@ -19,7 +19,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    account::{Account, delegation, signer_key, strike},
+    account::{Account, Answering, delegation, signer_key, strike},
     account_keys::{count, spent},
     account_lines,
     book::{self, Entry, Grant, ID_BYTES, OutCredit, Void},
@@ -460,19 +460,17 @@ pub(crate) fn void(
 }
 
 /// A work asks what became of an order: it is posted, or from now on void for ever.
-pub(crate) async fn settle<H: Host>(host: &H, asked: OrderOf) -> Result<Vec<u8>> {
-    let (key, now) = (book::order_key(&asked.order)?, host.now_ms());
-    let posted = host.transact(move |tables| {
+pub(crate) fn settle<T: Tables>(asked: &OrderOf, now_ms: u64) -> Result<Answering<T>> {
+    let key = book::order_key(&asked.order)?;
+    Ok(Box::new(move |tables| {
+        let mut posted = false;
         // An order that was never reserved here can't come to be later: its reservation is made first.
-        if TransferRow::load(tables, &key)?.is_none() {
-            return Ok(false);
+        if TransferRow::load(tables, &key)?.is_some() {
+            let row = void(tables, &key, Void::Late, now_ms)?;
+            posted = matches!(row.state, State::Posted | State::Ended);
         }
-        let row = void(tables, &key, Void::Late, now)?;
-        Ok(matches!(row.state, State::Posted | State::Ended))
-    });
-    encode(&Settled {
-        posted: posted.await?,
-    })
+        encode(&Settled { posted })
+    }))
 }
 
 pub(crate) fn find(tables: &impl Tables, order: &str) -> Result<Vec<u8>> {

@@ -9,14 +9,13 @@ use satchel_edge::internal;
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{Done, OrderStatus, RefundOut},
-    internal::{Home, Part, Received, RefundOrder, Sending},
+    internal::{Part, Received, RefundOrder, Sending},
     refund,
-    shop::{ShopRefund, ShopSales},
 };
 use serde::Serialize;
 
 use crate::{
-    account::{Account, credit, delegation, in_force, register, signer_key, strike},
+    account::{Account, Answering, credit, delegation, in_force, signer_key, strike},
     account_lines::{self, back_id},
     book::{self, Entry, OutCredit, fees_of, sending_key},
     host::{self, Host, Place, Tables, decode, encode},
@@ -187,20 +186,13 @@ async fn follow_up<H: Host>(host: &H, key: &[u8], row: &TransferRow) -> Result<(
     let sale = sent.sale.as_ref().filter(|_| sent.told == Some(false));
     let shop = sale.and_then(|sale| Some((sale, sale.creator.as_ref()?)));
     if let Some((sale, creator)) = shop {
-        let refund = ShopRefund {
-            order: sale.order.clone(),
-            refund: RefundId::parse(&sent.id).map_err(internal)?,
-            work: sale.work.clone(),
-            msat: sent.msat,
-            time: row.time,
-        };
-        let news = ShopSales {
-            source: sent.id.clone(),
-            number: 1,
-            sales: Vec::new(),
-            refunds: vec![refund],
-        };
-        asks.push(host.ask_json(Place::Shop(creator.as_str()), "/sales", encode(&news)?));
+        // As `ShopSales` would be written: none of it needs quoting.
+        let (id, order, work, msat) = (&sent.id, &sale.order, &sale.work, sent.msat.get());
+        let news = format!(
+            r#"{{"source":"{id}","number":1,"sales":[],"refunds":[{{"order":"{order}","refund":"{id}","work":"{work}","msat":{msat},"time":{}}}]}}"#,
+            row.time
+        );
+        asks.push(host.ask_json(Place::Shop(creator.as_str()), "/sales", news.into_bytes()));
     }
     let mut answers = host::all(asks).await;
     let told = shop.is_some() && answers.pop().is_some_and(|answer| answer.is_ok());
@@ -332,22 +324,30 @@ fn bear(entry: &mut Entry, row: &TransferRow, msat: Msat) -> Result<Vec<Part>> {
     }];
     parts.extend(credit.splits.iter().flatten().cloned());
     // Before there were collaborators the operator's share was rounded down.
-    let fee = share(credit.fee, row.refunded, row.msat)?;
-    let borne = entry.borne.get_or_insert_with(|| vec![fee]);
-    borne.resize(parts.len(), Msat::ZERO);
+    let mut borne = entry.borne.take().unwrap_or_default();
+    if borne.is_empty() {
+        borne.clone_from(&parts);
+        for part in &mut borne {
+            part.msat = Msat::ZERO;
+        }
+        if let Some(first) = borne.first_mut() {
+            first.msat = share(credit.fee, row.refunded, row.msat)?;
+        }
+    }
     let mut rest = row.msat.minus(row.refunded)?;
     let mut left = Vec::with_capacity(parts.len().saturating_add(1));
-    for (part, borne) in parts.iter().zip(&*borne) {
-        let its = part.msat.minus(*borne)?;
+    for (part, borne) in parts.iter().zip(&borne) {
+        let its = part.msat.minus(borne.msat)?;
         rest = rest.minus(its)?;
         left.push(its.get());
     }
     left.push(rest.get());
     let shares = splits::apportion(msat, &left)?;
-    for ((part, borne), share) in parts.iter_mut().zip(borne).zip(shares) {
-        *borne = borne.plus(share)?;
+    for ((part, borne), share) in parts.iter_mut().zip(&mut borne).zip(shares) {
+        borne.msat = borne.msat.plus(share)?;
         part.msat = share;
     }
+    entry.borne = Some(borne);
     Ok(parts)
 }
 
@@ -405,13 +405,11 @@ fn refunded(tables: &impl Tables, id: &str, replayed: bool) -> Result<Vec<u8>> {
 
 /// Takes money that another account has set aside, once and for good: of a refund, together with what
 /// it does to the purchase.
-pub(crate) async fn receive<H: Host>(host: &H, sending: Sending) -> Result<Vec<u8>> {
-    register(host, &sending.to).await?;
-    let now = host.now_s();
-    let got = host.transact(move |tables| {
+pub(crate) fn receive<T: Tables>(sending: Sending, now: u64) -> Answering<T> {
+    Box::new(move |tables| {
         let key = sending_key(&sending.id);
         if let Some(known) = TransferRow::load(tables, &key)? {
-            return Ok(Received {
+            return encode(&Received {
                 msat: known.refunded,
                 parts: decode::<Sending>(known.body.as_bytes())?.parts,
             });
@@ -446,38 +444,43 @@ pub(crate) async fn receive<H: Host>(host: &H, sending: Sending) -> Result<Vec<u
         account_lines::append(tables, &mut head, &key)?;
         row.save(tables, &key)?;
         head.save(tables)?;
-        Ok(Received {
+        encode(&Received {
             msat: before,
             parts: sending.parts,
         })
-    });
-    encode(&got.await?)
+    })
+}
+
+/// Who is asked to give back more than they have is asked again while the very money may still be on its
+/// way to them: nothing is decided before it has come.
+pub(crate) async fn has_come_home<H: Host>(host: &H, asked: &Sending) -> Result<()> {
+    let tables = host.tables();
+    let enough = Head::load(tables)?.balances.available()? >= asked.msat;
+    if enough || TransferRow::load(tables, &sending_key(&asked.id))?.is_some() {
+        return Ok(());
+    }
+    let sale = asked.sale.as_ref();
+    let Some((sale, inbox)) = sale.and_then(|sale| Some((sale, sale.inbox.as_ref()?))) else {
+        return Ok(());
+    };
+    let path = format!("/home/{}/{}", sale.order, asked.from);
+    let home = host
+        .ask_json(Place::Inbox(inbox), &path, Vec::new())
+        .await?;
+    if decode::<Done>(&home)?.done {
+        Ok(())
+    } else {
+        Err(ErrorCode::Unavailable.into())
+    }
 }
 
 /// The operator or a collaborator gives back what they bear of a refund, as far as they have it.
-pub(crate) async fn give_back<H: Host>(host: &H, asked: Sending) -> Result<Vec<u8>> {
-    let (tables, now) = (host.tables(), host.now_s());
-    let short = Head::load(tables)?.balances.available()? < asked.msat;
-    let known = TransferRow::load(tables, &sending_key(&asked.id))?.is_some();
-    let sale = asked.sale.as_ref().filter(|_| short && !known);
-    if let Some(inbox) = sale.and_then(|sale| sale.inbox.as_ref())
-        && let Some(sale) = sale
-    {
-        // The very money may still be on its way here: nothing is decided before it has come.
-        let home = Home {
-            account: asked.from.clone(),
-            order: sale.order.clone(),
-        };
-        let home = host.ask::<_, Done>(Place::Inbox(inbox), "/home", &home);
-        if !home.await?.done {
-            return Err(ErrorCode::Unavailable.into());
-        }
-    }
-    let got = host.transact(move |tables| {
+pub(crate) fn give_back<T: Tables>(asked: Sending, now: u64) -> Answering<T> {
+    Box::new(move |tables| {
         let key = sending_key(&asked.id);
-        let received = |msat| Received { msat, parts: None };
+        let received = |msat| encode(&Received { msat, parts: None });
         if let Some(known) = TransferRow::load(tables, &key)? {
-            return Ok(received(known.msat));
+            return received(known.msat);
         }
         let mut head = Head::load(tables)?;
         let msat = asked.msat.min(head.balances.available()?);
@@ -501,9 +504,8 @@ pub(crate) async fn give_back<H: Host>(host: &H, asked: Sending) -> Result<Vec<u
         account_lines::append(tables, &mut head, &key)?;
         row.save(tables, &key)?;
         head.save(tables)?;
-        Ok(received(msat))
-    });
-    encode(&got.await?)
+        received(msat)
+    })
 }
 
 /// What stands in a purchase's row, for who only has the row.

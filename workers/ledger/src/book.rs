@@ -52,7 +52,7 @@ pub struct Entry {
     pub void: Option<Void>,
     /// What the operator and each collaborator bear of what was refunded, in this order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub borne: Option<Vec<Msat>>,
+    pub borne: Option<Vec<Part>>,
 }
 satchel_json::read!(Entry {
     transfer,

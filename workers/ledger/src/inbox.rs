@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
-use satchel_domain::money::Msat;
+use satchel_domain::{id::OrderId, money::Msat};
 use satchel_edge::{Value, internal};
 use satchel_wire::{
     ErrorCode, Result,
     api::Done,
-    internal::{Announce, Credit, Delivery, Fold, Home, InboxAudit, Spread},
+    internal::{Announce, AuditSum, Credit, Delivery, Fold, InboxAudit, Spread},
 };
 
 use crate::{
@@ -52,7 +52,7 @@ impl Inbox {
                 let account = account.first().copied();
                 encode(&waiting(host.tables(), account)?)
             }
-            ["home"] => encode(&home(host.tables(), &decode(body)?)?),
+            ["home", order, account] => encode(&home(host.tables(), order, account)?),
             ["audit", cut, after @ ..] => {
                 let cut = cut.parse().map_err(internal)?;
                 encode(&audit(
@@ -91,13 +91,11 @@ impl Inbox {
                 name: delivery.inbox.clone(),
                 payee: payee.clone(),
                 number: 0,
-                legs: Some(Vec::new()),
-                feeds: None,
-                folded: None,
+                legs: Vec::new(),
+                feeds: Vec::new(),
+                folded: Waiting::default(),
                 work: None,
                 since: None,
-                open: None,
-                folding: None,
             });
             let mut fresh = false;
             for credit in &delivery.credits {
@@ -130,8 +128,8 @@ impl Inbox {
         };
         let now = host.now_ms();
         let soon = now.saturating_add(backoff(GATHER_MS, failures, 0));
-        let legs = held.legs().iter().filter(|leg| leg.waits());
-        let feeds = held.feeds().iter().filter(|feed| feed.waits());
+        let legs = held.legs.iter().filter(|leg| leg.waits());
+        let feeds = held.feeds.iter().filter(|feed| feed.waits());
         let legs = legs.map(|leg| self.again(&leg.to));
         let feeds = feeds.map(|feed| self.again(&shop_of(&feed.creator)));
         let Some(next) = legs.chain(feeds).min() else {
@@ -182,7 +180,7 @@ impl Inbox {
         };
         let (mut asked, mut asks) = (Vec::new(), Vec::new());
         let due = |to: &str| self.again(to) <= now_ms;
-        for leg in held.legs().iter().filter(|leg| due(&leg.to)) {
+        for leg in held.legs.iter().filter(|leg| due(&leg.to)) {
             let Some(batch) = leg.folding else { continue };
             let fold = Fold {
                 account: leg.to.clone(),
@@ -199,11 +197,15 @@ impl Inbox {
                 asks.push(host.ask(Place::Account(&leg.to), "/fold", &fold));
             }
         }
-        for feed in held.feeds().iter().filter(|it| due(&shop_of(&it.creator))) {
+        for feed in held.feeds.iter().filter(|it| due(&shop_of(&it.creator))) {
             if !feed.telling.is_empty() {
                 let news = news(host, &held, feed)?;
                 asked.push((feed.creator.clone(), true, feed.number));
-                asks.push(host.ask(Place::Shop(&feed.creator), "/sales", &news));
+                asks.push(host.ask_boxed(
+                    Place::Shop(&feed.creator),
+                    "/sales",
+                    Ok(news.into_bytes()),
+                ));
             }
         }
         let answers = host::all(asks).await;
@@ -263,7 +265,7 @@ fn add(tables: &impl Tables, held: &mut Held, credit: &Credit, now_ms: u64) -> R
         return Ok(false);
     }
     let payee = held.payee.clone();
-    let home = held.legs().iter().find(|leg| leg.to == payee);
+    let home = held.leg(&payee);
     if home.is_none_or(|leg| leg.count == 0) {
         held.since = Some(now_ms);
     }
@@ -301,21 +303,22 @@ fn waiting(tables: &impl Tables, account: Option<&str>) -> Result<Waiting> {
         return Ok(sum);
     };
     let account = account.unwrap_or(&held.payee);
-    if let Some(leg) = held.legs().iter().find(|leg| leg.to == account) {
+    if let Some(leg) = held.leg(account) {
         sum.net = leg.waiting()?;
     }
     Ok(sum)
 }
 
 /// Whether an account has its part of a sale.
-fn home(tables: &impl Tables, asked: &Home) -> Result<Done> {
-    let row = tables.get(&CREDITS, &book::order_key(&asked.order)?)?;
+fn home(tables: &impl Tables, order: &str, account: &str) -> Result<Done> {
+    let order = OrderId::parse(order).map_err(internal)?;
+    let row = tables.get(&CREDITS, &book::order_key(&order)?)?;
     let (Some(row), Some(held)) = (row, Held::load(tables)?) else {
         return Ok(Done { done: false });
     };
     let mut row = Taken::of(row);
     let (_, _, _, after) = (row.int()?, row.int()?, row.int()?, row.int()?);
-    let leg = held.legs().iter().find(|leg| leg.to == asked.account);
+    let leg = held.leg(account);
     // Nothing is on its way, and what waits for the next batch came later.
     let done =
         leg.is_none_or(|leg| leg.folding.is_none() && (leg.count == 0 || leg.number > after));
@@ -344,18 +347,24 @@ fn audit(tables: &impl Tables, cut: u64, after: &str) -> Result<InboxAudit> {
             by_cut = by_cut.plus(gross)?;
         }
     }
-    let folded = held.as_ref().and_then(|held| held.folded);
-    let folded = folded.unwrap_or_default();
+    let folded = held
+        .as_ref()
+        .map_or_else(Waiting::default, |held| held.folded);
     let fees = held.as_ref().map(Held::fees).unwrap_or_default();
     let (mut waiting, mut folding_net, mut folding_fee) = (Msat::ZERO, Msat::ZERO, Msat::ZERO);
     let mut folding = Vec::new();
-    for leg in held.iter().flat_map(Held::legs) {
+    for leg in held.iter().flat_map(|held| &held.legs) {
         waiting = waiting.plus(leg.waiting()?)?;
         if leg.to == fees {
             folding_fee = leg.folded_next();
         } else {
             folding_net = folding_net.plus(leg.folded_next())?;
-            folding.push(leg.folded_next());
+            folding.push(AuditSum {
+                name: leg.to.clone(),
+                credit: leg.folded_next(),
+                debit: Msat::ZERO,
+                count: 1,
+            });
         }
     }
     Ok(InboxAudit {

@@ -1,14 +1,11 @@
 //! What an inbox holds, and for whom: a sequence of batches for each account, and one for each shop.
 
 use satchel_domain::{
-    id::{AccountId, OrderId, WorkId},
+    id::{AccountId, OrderId},
     money::Msat,
 };
 use satchel_edge::{Value, internal};
-use satchel_wire::{
-    ErrorCode, Result,
-    shop::{ShopSale, ShopSales},
-};
+use satchel_wire::{ErrorCode, Result};
 use serde::Serialize;
 
 use crate::{
@@ -25,22 +22,16 @@ const ORDER_CHARS: usize = 32;
 
 /// A batch for one account, frozen under its number until it is acknowledged, so that a retry sends the
 /// very same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) number: u64,
     pub(crate) msat: Msat,
     pub(crate) count: u64,
 }
-satchel_json::read!(Batch {
-    number,
-    msat,
-    count,
-    ..
-});
 
 /// What goes to one account: each has its own sequence of batches, so that one that is down holds up no
 /// other. One with nothing waiting is forgotten; its numbers go on from the inbox's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leg {
     pub(crate) to: String,
     pub(crate) open: Msat,
@@ -49,14 +40,50 @@ pub(crate) struct Leg {
     pub(crate) number: u64,
     pub(crate) folding: Option<Batch>,
 }
-satchel_json::read!(Leg {
-    to,
-    open,
-    count,
-    number,
-    folding,
-    ..
-});
+
+/// Words of a line, and the numbers at its end.
+fn words<const N: usize>(line: &str) -> Result<(Vec<&str>, [u64; N])> {
+    let mut words: Vec<&str> = line.split(' ').collect();
+    let mut numbers = [0; N];
+    for number in numbers.iter_mut().rev() {
+        let word = words.pop().unwrap_or_default();
+        *number = word.parse().map_err(internal)?;
+    }
+    Ok((words, numbers))
+}
+
+impl Leg {
+    /// `to open count number`, and the batch's `number msat count`, zeros where there is none.
+    fn read(line: &str) -> Result<Self> {
+        let (words, [open, count, number, batch, msat, folded]) = words(line)?;
+        Ok(Self {
+            to: words.concat(),
+            open: Msat::new(open)?,
+            count,
+            number,
+            folding: Some(Batch {
+                number: batch,
+                msat: Msat::new(msat)?,
+                count: folded,
+            })
+            .filter(|_| batch > 0),
+        })
+    }
+
+    fn line(&self) -> String {
+        let batch = self.folding.unwrap_or(Batch {
+            number: 0,
+            msat: Msat::ZERO,
+            count: 0,
+        });
+        let (open, msat) = (self.open.get(), batch.msat.get());
+        let (to, count, number) = (&self.to, self.count, self.number);
+        format!(
+            "{to} {open} {count} {number} {} {msat} {}",
+            batch.number, batch.count
+        )
+    }
+}
 
 impl Leg {
     pub(crate) fn waits(&self) -> bool {
@@ -73,30 +100,41 @@ impl Leg {
 }
 
 /// What a creator's shop is to be told: orders, 32 characters each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Feed {
     pub(crate) creator: String,
-    /// Of the newest batch.
-    pub(crate) number: u64,
     /// That batch, until it is acknowledged.
     pub(crate) telling: String,
+    /// Not in a batch or on a page yet.
+    pub(crate) fresh: String,
+    /// Of the newest batch.
+    pub(crate) number: u64,
     /// Pages of `feed` that come before `fresh`: from this on, to below that.
     pub(crate) page: u64,
     pub(crate) pages: u64,
-    /// Not in a batch or on a page yet.
-    pub(crate) fresh: String,
 }
-satchel_json::read!(Feed {
-    creator,
-    number,
-    telling,
-    page,
-    pages,
-    fresh,
-    ..
-});
 
 impl Feed {
+    /// `creator telling fresh number page pages`.
+    fn read(line: &str) -> Result<Self> {
+        let (words, [number, page, pages]) = words(line)?;
+        let word = |at: usize| words.get(at).copied().unwrap_or_default().to_owned();
+        Ok(Self {
+            creator: word(0),
+            telling: word(1),
+            fresh: word(2),
+            number,
+            page,
+            pages,
+        })
+    }
+
+    fn line(&self) -> String {
+        let (creator, telling, fresh) = (&self.creator, &self.telling, &self.fresh);
+        let (number, page, pages) = (self.number, self.page, self.pages);
+        format!("{creator} {telling} {fresh} {number} {page} {pages}")
+    }
+
     pub(crate) fn waits(&self) -> bool {
         !self.telling.is_empty() || !self.fresh.is_empty() || self.page < self.pages
     }
@@ -136,30 +174,25 @@ impl Feed {
     }
 }
 
-/// What waits here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Held {
-    /// Its own name, by which it numbers its batches: of the first version, the object's id.
-    pub(crate) name: String,
-    pub(crate) payee: String,
-    /// Of the newest batch to any account.
-    pub(crate) number: u64,
-    pub(crate) legs: Option<Vec<Leg>>,
-    pub(crate) feeds: Option<Vec<Feed>>,
-    /// What accounts have acknowledged.
-    pub(crate) folded: Option<Waiting>,
-    /// The work of the last credit.
-    pub(crate) work: Option<String>,
-    /// When the first that waits for the next batch came, Unix milliseconds.
-    pub(crate) since: Option<u64>,
+/// What waits here, as it is stored.
+#[derive(Debug, Serialize)]
+struct Stored {
+    name: String,
+    payee: String,
+    number: u64,
+    legs: Option<Vec<String>>,
+    feeds: Option<Vec<String>>,
+    folded: Option<Waiting>,
+    work: Option<String>,
+    since: Option<u64>,
     /// What the version before kept in place of `legs`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) open: Option<Waiting>,
+    open: Option<Waiting>,
     /// Its batch, on its way to seller and operator under `number`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) folding: Option<Waiting>,
+    folding: Option<Waiting>,
 }
-satchel_json::read!(Held {
+satchel_json::read!(Stored {
     name,
     payee,
     number,
@@ -173,33 +206,87 @@ satchel_json::read!(Held {
     ..
 });
 
+/// What waits here.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// Its own name, by which it numbers its batches: of the first version, the object's id.
+    pub(crate) name: String,
+    pub(crate) payee: String,
+    /// Of the newest batch to any account.
+    pub(crate) number: u64,
+    pub(crate) legs: Vec<Leg>,
+    pub(crate) feeds: Vec<Feed>,
+    /// What accounts have acknowledged.
+    pub(crate) folded: Waiting,
+    /// The work of the last credit.
+    pub(crate) work: Option<String>,
+    /// When the first that waits for the next batch came, Unix milliseconds.
+    pub(crate) since: Option<u64>,
+}
+
 impl Held {
     pub(crate) fn load(tables: &impl Tables) -> Result<Option<Self>> {
         let Some(columns) = tables.get(&HELD, ONE)? else {
             return Ok(None);
         };
-        let mut held: Self = decode(Taken::of(columns).text()?.as_bytes())?;
-        // Brought up to date: the same batches, under the same number.
-        let (open, folding) = (held.open.take(), held.folding.take());
-        if held.legs.is_none() {
-            let (fees, number) = (held.fees(), held.number);
-            let leg = |to: &String, of: fn(Waiting) -> Msat| Leg {
-                to: to.clone(),
-                open: open.map_or(Msat::ZERO, of),
-                count: open.map_or(0, |sum| sum.count),
-                number,
-                folding: folding.map(|sum| Batch {
+        let stored: Stored = decode(Taken::of(columns).text()?.as_bytes())?;
+        let mut held = Self {
+            name: stored.name,
+            payee: stored.payee,
+            number: stored.number,
+            legs: Vec::new(),
+            feeds: Vec::new(),
+            folded: stored.folded.unwrap_or_default(),
+            work: stored.work,
+            since: stored.since,
+        };
+        for line in stored.legs.iter().flatten() {
+            held.legs.push(Leg::read(line)?);
+        }
+        for line in stored.feeds.iter().flatten() {
+            held.feeds.push(Feed::read(line)?);
+        }
+        if stored.legs.is_none() {
+            // Brought up to date: the same batches, under the same number.
+            let number = held.number;
+            let open = stored.open.unwrap_or_default();
+            let folding = stored.folding.unwrap_or_default();
+            for (to, open_msat, msat) in [
+                (held.payee.clone(), open.net, folding.net),
+                (held.fees(), open.fee, folding.fee),
+            ] {
+                held.legs.push(Leg {
+                    to,
+                    open: open_msat,
+                    count: open.count,
                     number,
-                    msat: of(sum),
-                    count: sum.count,
-                }),
-            };
-            held.legs = Some(vec![
-                leg(&held.payee, |sum| sum.net),
-                leg(&fees, |sum| sum.fee),
-            ]);
+                    folding: stored.folding.map(|sum| Batch {
+                        number,
+                        msat,
+                        count: sum.count,
+                    }),
+                });
+            }
         }
         Ok(Some(held))
+    }
+
+    pub(crate) fn save(mut self, tables: &impl Tables) -> Result<()> {
+        self.legs.retain(Leg::waits);
+        let stored = Stored {
+            name: self.name,
+            payee: self.payee,
+            number: self.number,
+            legs: Some(self.legs.iter().map(Leg::line).collect()),
+            feeds: Some(self.feeds.iter().map(Feed::line).collect()),
+            folded: Some(self.folded),
+            work: self.work,
+            since: self.since,
+            open: None,
+            folding: None,
+        };
+        let body = satchel_json::to_string(&stored).map_err(internal)?;
+        tables.put(&HELD, ONE, vec![Value::Text(body)])
     }
 
     /// The operator's account. A batch that the first version sent there must not go to another.
@@ -216,29 +303,17 @@ impl Held {
         !self.name.contains('/')
     }
 
-    pub(crate) fn legs(&self) -> &[Leg] {
-        self.legs.as_deref().unwrap_or_default()
-    }
-
-    pub(crate) fn feeds(&self) -> &[Feed] {
-        self.feeds.as_deref().unwrap_or_default()
+    pub(crate) fn leg(&self, to: &str) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.to == to)
     }
 
     pub(crate) fn waits(&self) -> bool {
-        self.legs().iter().any(Leg::waits) || self.feeds().iter().any(Feed::waits)
-    }
-
-    pub(crate) fn save(mut self, tables: &impl Tables) -> Result<()> {
-        if let Some(legs) = &mut self.legs {
-            legs.retain(Leg::waits);
-        }
-        let body = satchel_json::to_string(&self).map_err(internal)?;
-        tables.put(&HELD, ONE, vec![Value::Text(body)])
+        self.legs.iter().any(Leg::waits) || self.feeds.iter().any(Feed::waits)
     }
 
     /// Adds to what an account gets.
     pub(crate) fn give(&mut self, to: &str, msat: Msat) -> Result<()> {
-        let legs = self.legs.get_or_insert_default();
+        let legs = &mut self.legs;
         if !legs.iter().any(|leg| leg.to == to) {
             legs.push(Leg {
                 to: to.to_owned(),
@@ -257,15 +332,15 @@ impl Held {
 
     /// Notes that a shop is to be told of an order.
     pub(crate) fn tell(&mut self, tables: &impl Tables, creator: &str, order: &str) -> Result<()> {
-        let feeds = self.feeds.get_or_insert_default();
+        let feeds = &mut self.feeds;
         if !feeds.iter().any(|feed| feed.creator == creator) {
             feeds.push(Feed {
                 creator: creator.to_owned(),
-                number: 0,
                 telling: String::new(),
+                fresh: String::new(),
+                number: 0,
                 page: 0,
                 pages: 0,
-                fresh: String::new(),
             });
         }
         let feed = feeds.iter_mut().find(|feed| feed.creator == creator);
@@ -278,7 +353,7 @@ impl Held {
         let number = self.number.saturating_add(1);
         let (mut fresh, mut crowded) = (false, false);
         let since = self.since.unwrap_or(0);
-        for leg in self.legs.iter_mut().flatten() {
+        for leg in &mut self.legs {
             if leg.folding.is_some() || leg.count == 0 {
                 continue;
             }
@@ -298,7 +373,7 @@ impl Held {
         if fresh {
             self.number = number;
         }
-        for feed in self.feeds.iter_mut().flatten() {
+        for feed in &mut self.feeds {
             fresh |= feed.freeze(tables)?;
         }
         Ok((fresh, crowded))
@@ -307,19 +382,19 @@ impl Held {
     /// Strikes off what was acknowledged, by account and number, or by shop.
     pub(crate) fn acknowledge(&mut self, to: &str, shop: bool, number: u64) -> Result<()> {
         if shop {
-            let mut feeds = self.feeds.iter_mut().flatten();
+            let mut feeds = self.feeds.iter_mut();
             if let Some(feed) = feeds.find(|feed| feed.creator == to && feed.number == number) {
                 feed.telling.clear();
             }
             return Ok(());
         }
         let (fees, home) = (self.fees(), to == self.payee);
-        let mut legs = self.legs.iter_mut().flatten();
+        let mut legs = self.legs.iter_mut();
         let Some(leg) = legs.find(|leg| leg.to == to) else {
             return Ok(());
         };
         if let Some(batch) = leg.folding.take_if(|batch| batch.number == number) {
-            let mut folded = self.folded.unwrap_or_default();
+            let folded = &mut self.folded;
             let side = if to == fees {
                 &mut folded.fee
             } else {
@@ -329,44 +404,36 @@ impl Held {
             if home {
                 folded.count = folded.count.saturating_add(batch.count);
             }
-            self.folded = Some(folded);
         }
         Ok(())
     }
 }
 
-/// What a shop is told, as its rows say.
-pub(crate) fn news<H: Host>(host: &H, held: &Held, feed: &Feed) -> Result<ShopSales> {
+/// What a shop is told, as its rows say. As `ShopSales` would be written: none of it needs quoting.
+pub(crate) fn news<H: Host>(host: &H, held: &Held, feed: &Feed) -> Result<String> {
     let handle_key = &host.config()?.handle_key;
-    let mut sales = Vec::new();
+    let mut sales = String::new();
     for order in feed.telling.as_bytes().chunks(ORDER_CHARS) {
         let order = String::from_utf8_lossy(order);
         let order = OrderId::parse(&format!("{}{order}", OrderId::PREFIX)).map_err(internal)?;
         let row = host.tables().get(&CREDITS, &book::order_key(&order)?)?;
         let mut row = Taken::of(row.ok_or_else(|| internal("a sale is gone"))?);
-        let (msat, fee_msat, time) = (row.msat()?, row.msat()?, row.int()?);
+        let (gross, fee, time) = (row.int()?, row.int()?, row.int()?);
         row.int()?;
         let told = row.text()?;
         let mut told = told.split(' ');
         let mut next = || told.next().unwrap_or_default();
-        let (buyer, work) = (AccountId::parse(next()), WorkId::parse(next()));
-        let buyer = buyer.map_err(internal)?;
-        sales.push(ShopSale {
-            handle: book::purchase_handle(handle_key, &buyer, &order)?,
-            order,
-            work: work.map_err(internal)?,
-            version: next().parse().map_err(internal)?,
-            usd_micros: next().parse().map_err(internal)?,
-            msat,
-            fee_msat,
-            time,
-            free: msat == Msat::ZERO,
-        });
+        let (buyer, work, version, usd_micros) = (next(), next(), next(), next());
+        let buyer = AccountId::parse(buyer).map_err(internal)?;
+        let handle = book::purchase_handle(handle_key, &buyer, &order)?;
+        let given = gross == 0;
+        let comma = if sales.is_empty() { "" } else { "," };
+        sales += &format!(
+            r#"{comma}{{"order":"{order}","handle":"{handle}","work":"{work}","version":{version},"usd_micros":{usd_micros},"msat":{gross},"fee_msat":{fee},"time":{time},"free":{given}}}"#,
+        );
     }
-    Ok(ShopSales {
-        source: held.name.clone(),
-        number: feed.number,
-        sales,
-        refunds: Vec::new(),
-    })
+    let (source, number) = (&held.name, feed.number);
+    Ok(format!(
+        r#"{{"source":"{source}","number":{number},"sales":[{sales}],"refunds":[]}}"#
+    ))
 }
