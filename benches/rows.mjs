@@ -15,6 +15,8 @@ import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { presign } from './presign.mjs';
 import { scratch, timeStart } from './serve.mjs';
 import { sameAnswer } from './same.mjs';
+import { firstFrame } from './first-frame.mjs';
+import { hls, windowKeys } from './stream.mjs';
 import { webcrypto } from './webcrypto.mjs';
 import { generateKey, randomBytes } from '../sdk/js/src/index.js';
 
@@ -184,6 +186,10 @@ export const ROWS = {
   journal: { run: journal },
   writes: { quick: true, run: countWrites },
   presign: { quick: true, run: presign },
+  hls: { quick: true, run: hls },
+  'stream window': { quick: true, run: windowKeys },
+  // Needs nginx and a browser, and takes the time that playing takes.
+  'first frame': { smoke: false, run: firstFrame },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.
   container: { smoke: false, run: container },
