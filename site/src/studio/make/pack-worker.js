@@ -51,6 +51,30 @@ async function inspect({ file }) {
   }
 }
 
+/** A read of a file costs as much as a megabyte of it: larger ones than a segment halve the time. */
+const BLOCK = 8_388_608;
+
+/** The file from its beginning to its end, read in blocks; the last two are kept. @param {Blob} file */
+function sourceInBlocks(file) {
+  const blocks = new Map();
+  const block = (index) => {
+    if (!blocks.has(index)) {
+      blocks.delete(index - 2);
+      const bytes = file.slice(index * BLOCK, (index + 1) * BLOCK).arrayBuffer();
+      blocks.set(index, bytes.then((buffer) => new Uint8Array(buffer)));
+    }
+    return blocks.get(index);
+  };
+  const read = async (from, to) => {
+    const first = Math.floor(from / BLOCK);
+    const within = from - first * BLOCK;
+    const bytes = await block(first);
+    if (within + to - from <= bytes.length) return bytes.subarray(within, within + to - from);
+    return new Uint8Array(await file.slice(from, to).arrayBuffer());
+  };
+  return { size: file.size, read };
+}
+
 /** The file as fragments, in a second scratch file. */
 async function remuxed(file, name, tell) {
   const { remux } = await import('./remux.js');
@@ -81,7 +105,7 @@ async function pack({ id, work, contentKey, file, use, how }, tell) {
   const about = { segments, mse: streamed?.mse, durationMs: streamed?.duration_ms, kept: body.kept };
   tell({ phase: 'plan', ...about });
   const packed = await packBody({
-    work, contentKey, segments, source: blobSource(source),
+    work, contentKey, segments, source: sourceInBlocks(source),
     write: (at, bytes) => body.write(bytes),
     onProgress: (done) => tell({ phase: 'pack', done, total: source.size }),
   });

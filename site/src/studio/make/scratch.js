@@ -41,9 +41,15 @@ function writeAll(handle, at, bytes) {
 }
 
 function closed({ file, handle }) {
-  handle.flush();
   handle.close();
   return file.getFile();
+}
+
+/** Puts on the disk what the system still holds. */
+async function settle(file) {
+  const handle = await file.createSyncAccessHandle();
+  handle.flush();
+  handle.close();
 }
 
 /** A file of the origin private file system, written in a worker at any place; or memory where there is no such thing or no room. */
@@ -94,7 +100,7 @@ export class Scratch {
 export class Pieces {
   #folder = null;
   #open = null;
-  #count = 0;
+  #files = [];
   #length = 0;
 
   /**
@@ -125,17 +131,24 @@ export class Pieces {
   async write(bytes) {
     if (!this.#folder) return void this.onPiece(new Blob([bytes]));
     if (this.#length >= this.most) {
-      this.onPiece(await closed(this.#open));
-      this.#count += 1;
+      await this.#close();
       this.#length = 0;
-      this.#open = await openFile(this.#folder, String(this.#count));
+      this.#open = await openFile(this.#folder, String(this.#files.length));
     }
     writeAll(this.#open.handle, this.#length, bytes);
     this.#length += bytes.length;
   }
 
+  async #close() {
+    this.#files.push(this.#open.file);
+    this.onPiece(await closed(this.#open));
+  }
+
+  /** Only now all of it is put on the disk: until then the system has written most, and nobody had to wait for it. */
   async finish() {
-    if (this.#folder) this.onPiece(await closed(this.#open));
+    if (!this.#folder) return;
+    await this.#close();
+    for (const file of this.#files) await settle(file);
   }
 }
 
