@@ -75,9 +75,9 @@ async function startNginx(dir, root) {
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join(' ');
   const types = 'types { video/mp4 mp4 m4s; application/vnd.apple.mpegurl m3u8; text/html html; text/javascript js; }';
-  writeFileSync(join(dir, 'nginx.conf'), `pid ${dir}/pid; error_log ${dir}/error.log; worker_processes 1; daemon off; events {} http { ${types} access_log off; ${temporary} server { listen 127.0.0.1:${port}; root ${root}; } }`);
+  writeFileSync(join(dir, 'nginx.conf'), `${process.getuid() === 0 ? 'user root; ' : ""}pid ${dir}/pid; error_log ${dir}/error.log; worker_processes 1; daemon off; events {} http { ${types} access_log off; ${temporary} server { listen 127.0.0.1:${port}; root ${root}; } }`);
   const child = spawnGuarded(which('nginx'), ['-c', join(dir, 'nginx.conf'), '-p', dir], { stdio: 'ignore' });
-  await until('nginx', () => fetch(`http://127.0.0.1:${port}/`).then(() => true), { ms: 10_000 });
+  await until('nginx', () => fetch(`http://127.0.0.1:${port}/`).then(({ status }) => status === 200), { ms: 10_000 });
   return { port, stop: () => stopGroup(child) };
 }
 

@@ -1,7 +1,9 @@
 // Rows of streaming: the edge's gate over bytes, its refusals, decryption in passing, keys of windows.
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { SatchelClient, format, generateKey, makeProof, randomBytes, workId } from '../sdk/js/src/index.js';
+import { inRoot } from '../tools/proc.mjs';
 import { inParallel, makeAccounts } from './fixtures.mjs';
 import { compare, runOnce } from './measure.mjs';
 
@@ -82,11 +84,38 @@ export async function hls(bench) {
     await asked(bench, stack, { name: 'hls open 64 KiB', peer: 'crypto.subtle alone, same origin', ours: `/hls/${small.token}/1.m4s`, theirs: `/bare/${small.work}/1.m4s` }),
     await asked(bench, stack, { name: 'hls open 1 MiB', peer: 'crypto.subtle alone, same origin', ours: `/hls/${large.token}/1.m4s`, theirs: `/bare/${large.work}/1.m4s` }),
   ];
+  rows.push(await besideX402(bench, stack, small));
   // What a viewer's hour costs: 4 Mbit/s in segments of 1 MiB, a key for each ten seconds.
   const perHour = (cpuUs) => Number(((cpuUs * (4e6 / 8) * 3600) / (1024 * KIB) / 1e6).toPrecision(3));
   rows[3].cpu_s_per_viewer_hour = perHour(rows[3].cpu_us);
   rows[3].usd_per_viewer_hour = Number((rows[3].cpu_s_per_viewer_hour * 1000 * 2e-8 + ((4e6 / 8) * 3600) / (1024 * KIB) * (2 * 3e-7 + 3.6e-7) + 360 * (1.5e-7 + 1e-6)).toPrecision(3));
   return rows;
+}
+
+/** The same bytes behind x402's own middleware for Express, every request with a payment that its facilitator believes. */
+async function besideX402(bench, stack, film) {
+  const child = fork(inRoot('benches', 'twins', 'x402.mjs'), [String(film.sealed)]);
+  try {
+    const { port } = await new Promise((done, failed) => child.once('message', done).once('exit', failed));
+    const unpaid = await fetch(`http://127.0.0.1:${port}/part`);
+    assert.equal(unpaid.status, 402);
+    const { resource, accepts } = JSON.parse(Buffer.from(unpaid.headers.get('payment-required'), 'base64'));
+    const payment = Buffer.from(JSON.stringify({ x402Version: 2, resource, accepted: accepts[0], payload: { proof: 'x' } })).toString('base64');
+    const peers = {
+      ours: { pid: stack.pid, port: stack.ports.hls, request: { path: `/hls/${film.token}/1.bin` } },
+      theirs: { pid: child.pid, port, request: { path: '/part', headers: { 'payment-signature': payment } } },
+    };
+    const take = (who) => {
+      const { pid, port: at, request } = peers[who];
+      return runOnce(bench.load, pid, { port: at, host: `localhost:${who === 'ours' ? stack.ports.gateway : at}`, requests: [request], seconds: bench.seconds, connections: CONNECTIONS });
+    };
+    const paid = await fetch(`http://127.0.0.1:${port}/part`, { headers: peers.theirs.request.headers });
+    assert.equal((await paid.arrayBuffer()).byteLength, film.sealed, 'x402 gives no bytes');
+    for (const who of ['ours', 'theirs']) await take(who);
+    return { name: 'hls x402', peer: '@x402/express on Node, a facilitator that believes', ...(await compare({ rounds: bench.rounds, take })) };
+  } finally {
+    child.disconnect();
+  }
 }
 
 /** Capabilities as stream makes them, good for longer: none is asked for anew within a run. */
