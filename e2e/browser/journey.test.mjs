@@ -81,8 +81,8 @@ async function visited({ context }) {
   const first = await own.request().allHeaders();
   const asked = page.waitForRequest((request) => new URL(request.url()).pathname === `/embed/${song.work}`);
   await page.goto(fanPage(song));
-  const request = await asked;
   const frame = await frameOf(page, song.work);
+  const request = await asked;
   const storage = await frame.evaluate(() => {
     try {
       return localStorage.getItem('probe') ?? 'partitioned';

@@ -55,8 +55,8 @@ const claims = (jws) => JSON.parse(Buffer.from(jws.split('.')[1], 'base64url').t
 function commandsOf(page) {
   const sent = [];
   page.on('request', (request) => {
-    if (request.method() !== 'POST') return;
-    const { command } = request.postDataJSON?.() ?? {};
+    if (request.method() !== 'POST' || !/json/.test(request.headers()['content-type'] ?? '')) return;
+    const { command } = request.postDataJSON() ?? {};
     if (command) sent.push(claims(command));
   });
   return { sent, last: (cmd) => sent.findLast((one) => one.cmd === cmd) };
@@ -103,11 +103,16 @@ async function openStudio(context) {
   return page;
 }
 
+const song = makeSong(media.dir);
+const film = makeFilm(media.dir);
+const note = join(media.dir, 'Almanac.txt');
+writeFileSync(note, 'The tide comes in twice a day.\n'.repeat(200));
 const big = makeFile('Ocean.bin', SIZE);
 let person;
 
 step('a packing that is cut off begins anew under another key, with what was typed', async () => {
   person = await openBrowser();
+  person ??= await openBrowser();
   const { context } = person;
   await slowPacking(context, SOAK ? 1 : 40);
   const page = await openStudio(context);
@@ -202,13 +207,10 @@ step('what is sent over a storage that fails a fifth of all parts comes out byte
 });
 
 step('several files at once: each has its own row, form and progress', async () => {
+  person ??= await openBrowser();
   const { context } = person;
   const page = await openStudio(context);
   const { sent } = commandsOf(page);
-  const song = makeSong(media.dir);
-  const film = makeFilm(media.dir);
-  const note = join(media.dir, 'Almanac.txt');
-  writeFileSync(note, 'The tide comes in twice a day.\n'.repeat(200));
   await chooseFiles(page, song, film, note);
   for (const [name, price] of [['Night Train.mp3', '0.10'], ['The Crossing.mp4', '0.20'], ['Almanac.txt', '0.0001']]) {
     const item = itemOf(page, name);
@@ -224,6 +226,7 @@ step('several files at once: each has its own row, form and progress', async () 
 });
 
 step('nonsense is refused beside its field, and nothing is sent', async () => {
+  person ??= await openBrowser();
   const { context } = person;
   const page = await openStudio(context);
   const { sent } = commandsOf(page);
@@ -281,9 +284,10 @@ step('nonsense is refused beside its field, and nothing is sent', async () => {
 });
 
 step('what a creator writes live: Bits, what is kept, and shares that are exact', async () => {
+  person ??= await openBrowser();
   const { context } = person;
   const page = await openStudio(context);
-  const row = await chooseFiles(page, join(media.dir, 'Almanac.txt'));
+  const row = await chooseFiles(page, note);
   await row.getByLabel('Price', { exact: true }).fill('0.0001');
   await row.getByText('0.001 Bits at the current rate').waitFor();
   assert.match(await row.locator('.price-about').textContent(), /You keep \$0\.000095 of each sale; the fee is 5%\./);
@@ -301,6 +305,7 @@ step('what a creator writes live: Bits, what is kept, and shares that are exact'
 
 step('without a private file system a small file is kept in memory, and a large one is refused with the limit', async () => {
   person = await openBrowser();
+  person ??= await openBrowser();
   const { context } = person;
   await inWorker(context, "StorageManager.prototype.getDirectory=async()=>{throw new DOMException('no','SecurityError')};");
   const page = await openStudio(context);
@@ -340,8 +345,8 @@ step('a creator without a mouse sells a film to be streamed, with a preview', as
   };
   await tabTo(page.locator('#file'));
   const chooser = page.waitForEvent('filechooser');
-  await page.keyboard.press('Enter');
-  await (await chooser).setFiles(join(media.dir, 'The Crossing.mp4'));
+  await page.keyboard.press('Space');
+  await (await chooser).setFiles(film);
   const row = itemOf(page, 'The Crossing.mp4');
   await encrypted(row);
   await tabTo(row.getByLabel('Price', { exact: true }));
@@ -372,6 +377,7 @@ step('a creator without a mouse sells a film to be streamed, with a preview', as
 });
 
 step('a new version has the same id, its own key and digest', async () => {
+  person ??= await openBrowser();
   const { context } = person;
   const page = await openStudio(context);
   const { last } = commandsOf(page);
@@ -398,9 +404,10 @@ step('a new version has the same id, its own key and digest', async () => {
 });
 
 step('the page is without serious findings at three widths, light and dark, in two languages', async () => {
+  person ??= await openBrowser();
   const { context } = person;
   const page = await openStudio(context);
-  await chooseFiles(page, join(media.dir, 'The Crossing.mp4'));
+  await chooseFiles(page, film);
   const row = itemOf(page, 'The Crossing.mp4');
   await encrypted(row);
   await row.getByLabel('Price', { exact: true }).fill('0.50');

@@ -163,9 +163,13 @@ export class SatchelClient {
     return this.request('POST', '/v1/keys', { body: {}, key, token: receipt, signal });
   }
 
-  /** @param {string} receipt @param {Key} key @returns {Promise<{session: string, capability: string, expires: number, windows: number, window_ms: number, allowance: object}>} */
-  session(receipt, key, { signal } = {}) {
-    return this.request('POST', '/v1/sessions', { body: {}, key, token: receipt, signal });
+  /**
+   * @param {string} receipt @param {Key} key
+   * @param {{window?: number, signal?: AbortSignal}} [options] `window`: its key comes with the answer, if it may be opened now
+   * @returns {Promise<{session: string, capability: string, expires: number, windows: number, window_ms: number, allowance: object, key?: string}>}
+   */
+  session(receipt, key, { window, signal } = {}) {
+    return this.request('POST', '/v1/sessions', { body: window === undefined ? {} : { window }, key, token: receipt, signal });
   }
 
   /**

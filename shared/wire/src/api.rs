@@ -276,6 +276,12 @@ shapes! {
         /// 32 bytes, base64url.
         content_key: String,
     }
+    /// A session is asked for.
+    SessionIn {
+        /// A window whose key is wanted at once.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        window: Option<u32>,
+    }
     /// A session for standard players.
     HlsOut {
         /// Its id.
@@ -301,6 +307,10 @@ shapes! {
         window_ms: u64,
         /// What may be opened.
         allowance: Allowance,
+        /// The key of the window that was asked for, 32 bytes, base64url; none where it may not be
+        /// opened yet.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
     }
     /// A window's key.
     WindowOut {

@@ -92,6 +92,7 @@ function linkOnly() {
   main.dataset.view = 'link';
   button.hidden = true;
   if (!embedded) return fail({ code: 'browser_too_old' });
+  find('.line').after(link);
   link.className = 'button primary';
   link.textContent = state === 'published' ? text.buyOn(host) : text.seeOn(host);
   // WordPress follows the link for us; another page that gives a frame no windows gives it no way out at all.

@@ -42,11 +42,10 @@ export class WorkForm {
       el('div', { class: 'choices' }, choice('download', t.download, t.downloadAbout), choice('stream', t.stream, t.streamAbout)), this.#note);
     this.copies = fold('copies', t.copies, el('div', { class: 'counts' }, this.#giveaway.element, this.#limit.element));
     this.submit = el('button', { class: 'button primary large full publish', textContent: submit });
-    this.note = el('p', { class: 'muted small center submit-note', role: 'status' });
     this.fields = el('fieldset', { class: 'stack roomy' }, el('legend', { class: 'visually-hidden', textContent: `${t.title}, ${t.price}` }),
       el('div', { class: 'front' }, this.cover.element, el('div', { class: 'stack' }, this.#title.element, this.#price.element)),
       this.#description.element, uses, payMore, this.clip.element, this.copies, this.splits.element);
-    this.element = el('form', { class: 'stack roomy', noValidate: true }, this.fields, el('div', { class: 'stack tight' }, this.submit, this.note));
+    this.element = el('form', { class: 'stack roomy', noValidate: true }, this.fields, this.submit);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
       onSubmit();
@@ -233,10 +232,9 @@ export class WorkForm {
   }
 
   /** @param {boolean} locked nothing may be changed any more */
-  lock(locked, note = '') {
+  lock(locked) {
     this.fields.disabled = locked;
     this.submit.disabled = locked;
-    this.note.textContent = note;
   }
 
   focusTitle() {

@@ -275,7 +275,8 @@ export class Item {
     // A quick hand presses before the file was looked into.
     await this.#begun;
     if (this.#sending || !this.#attempt) return;
-    this.work.offer = { ...offer, signed: Math.floor(Date.now() / 1000) };
+    const { listed } = this.work;
+    this.work.offer = { ...offer, ...(listed && { listing: { ...listed, ...offer.listing } }), signed: Math.floor(Date.now() / 1000) };
     this.work.terms = offer.terms;
     await this.save();
     if (!this.#attempt.done) announce(t.publishSoon);
@@ -285,10 +286,14 @@ export class Item {
   async #send() {
     const { client, wallet } = this.studio.context;
     const attempt = this.#attempt;
-    this.form.lock(true, attempt.done ? '' : t.publishSoon);
+    this.form.lock(true);
+    // What was written is fixed now; what is wanted meanwhile is the link.
+    this.fold.hidden = true;
+    this.share.open = true;
     this.#sending = new AbortController();
     this.#pauseButton.hidden = true;
     this.#sendBar.wait(t.registering);
+    if (!attempt.done) this.#sendBar.say(t.publishSoon);
     this.studio.changed();
     try {
       const { packing, body } = await attempt.planned;
@@ -339,21 +344,25 @@ export class Item {
     if (this.gone) return;
     if (this.#attempt?.failed || error.code === 'aborted') {
       // What was to be sent could not be packed: that is said already, and the form is open again.
-      this.work.offer = undefined;
-      this.form.lock(false);
-      this.#sendBar.hide();
+      this.#reopen();
       return;
     }
     this.#pauseButton.hidden = true;
     this.#sendBar.say(t.stopped);
     if (!this.work.header && !this.work.upload?.uploadId) {
-      // Nothing is fixed yet: what the shop refused may be written differently.
-      this.work.offer = undefined;
-      this.form.lock(false);
-      this.#sendBar.hide();
+      this.#reopen();
       return void this.#showProblem(error, () => this.publish());
     }
     this.#showProblem(error, () => this.#send());
+  }
+
+  /** Nothing was fixed yet: it may be written differently. */
+  #reopen() {
+    this.work.offer = undefined;
+    this.form.lock(false);
+    this.fold.hidden = false;
+    this.fold.open = true;
+    this.#sendBar.hide();
   }
 
   #showProblem(error, again) {
@@ -372,6 +381,8 @@ export class Item {
   async #done(published) {
     this.work = published;
     this.#packer.stop();
+    // Its next version may be made here or in another tab.
+    this.release?.();
     const block = await doneBlock(published, this.studio.context.wallet);
     this.element.replaceChildren(this.head, block);
     this.element.classList.add('is-done');

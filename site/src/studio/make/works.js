@@ -14,6 +14,7 @@ import { removeKept } from './scratch.js';
  * @property {number} created Unix milliseconds
  * @property {'draft'|'uploading'|'published'} state
  * @property {string} title @property {import('../../../../sdk/js/src/format.js').Terms} terms @property {number} size plaintext bytes
+ * @property {object} [listed] what is shown with the version that is replaced, apart from what the form asks for
  * @property {object} [form] what was typed so far @property {{name: string, size: number, type: string}} source the file that was chosen
  * @property {Packed} [packed] once packing has finished: before that its content key is nowhere, and never used again
  * @property {Offer} [offer] once publishing was asked for @property {Uint8Array} [header] @property {string} [manifest] its JWS
@@ -28,7 +29,7 @@ import { removeKept } from './scratch.js';
 /**
  * @typedef {object} Offer what buyers are shown
  * @property {string} title @property {object} terms @property {object[]} [splits] @property {object} [listing]
- * @property {{blob: Blob, width: number, height: number}} [cover] @property {Uint8Array} [preview] @property {number} signed Unix seconds
+ * @property {{blob: Blob, width: number, height: number}} [cover] @property {boolean} [coverSent] @property {Uint8Array} [preview] @property {number} signed Unix seconds
  */
 
 /** @returns {Promise<Work[]>} newest first */
@@ -75,7 +76,7 @@ const notReady = (error) => {
 /** The cover goes to its own place; what is answered becomes part of the listing. */
 async function sendCover(work, { client, creator, id, tries }) {
   const { cover, listing } = work.offer;
-  if (!cover || listing?.cover) return;
+  if (!cover || work.offer.coverSent) return;
   const { blob, width, height } = cover;
   const digest = await sha256(new Uint8Array(await blob.arrayBuffer()));
   const url = await persist(async () => {
@@ -89,6 +90,7 @@ async function sendCover(work, { client, creator, id, tries }) {
     return signed.cover_url;
   }, tries);
   work.offer.listing = { ...listing, cover: { url, width, height, media_type: blob.type } };
+  work.offer.coverSent = true;
 }
 
 /**

@@ -35,6 +35,7 @@ const looked = (signal) =>
  */
 export async function follow({ client, key, after, signal, onEvents, onState }) {
   let wait = RETRY_MS.first;
+  onState(true);
   while (!signal.aborted) {
     await looked(signal);
     if (signal.aborted) return;

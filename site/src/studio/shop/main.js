@@ -52,7 +52,7 @@ class Shop {
   /** What amounts are shown with. */
   money() {
     const account = this.#ready?.account;
-    return { rate: account?.rate?.usd_micros_per_btc, feeBps: this.context.config.fee_bps, test: account?.test_money };
+    return { rate: account?.rate?.usd_micros_per_btc, feeBps: this.context.config.feeBps, test: account?.test_money };
   }
 
   titleOf(work) {
@@ -154,7 +154,7 @@ class Shop {
         this.#list.append(card.element);
         await card.back(false);
       }, 'compact');
-      back.setAttribute('aria-label', t.restoreOf(card.title));
+      back.setAttribute('aria-label', t.about(t.restore, card.title));
       return el('li', { class: 'row spread' }, el('span', { textContent: card.title }), back);
     });
     this.#deleted.hidden = rows.length === 0;
