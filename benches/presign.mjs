@@ -11,7 +11,6 @@ import { SatchelClient, generateKey, makeProof, randomBytes, workId } from '../s
 
 const CONNECTIONS = 32;
 const AT_ONCE = 100;
-const SDK_AT_ONCE = 20;
 const SIZE = 9_000 * 8 * 1024 * 1024;
 const UPLOAD_ID = '2~AbCdEf0123456789.abcdefghijklmnopqrstuvwxyz_0123456789-';
 const PEERS = ['aws4fetch', 'sdk', 'hello'];
@@ -27,7 +26,7 @@ async function bundled(name, dir) {
 }
 
 /** A stack of ours and the peers, and an upload that was begun. */
-async function begin() {
+export async function begin() {
   const dir = scratch('memory');
   const ports = { gateway: await freePort(), upload: await freePort() };
   for (const peer of PEERS) ports[peer] = await freePort();
@@ -52,7 +51,7 @@ async function begin() {
 const numbers = (count) => Array.from({ length: count }, (_, i) => i + 1);
 
 /** `count` parts as ours and as the peers are asked for them. */
-async function asked({ client, creator, upload: { upload, key, part_size: size } }, count) {
+export async function asked({ client, creator, upload: { upload, key, part_size: size } }, count) {
   const path = `/v1/uploads/${upload}/sign`;
   const many = count > 1 ? { partNumbers: numbers(count) } : { partNumber: 1 };
   const body = JSON.stringify({ method: 'PUT', key, uploadId: UPLOAD_ID, ...many });
@@ -102,7 +101,7 @@ async function measured(bench, stack, name, peer, { at = peer, ours, theirs, cou
 export async function presign(bench) {
   const stack = await bench.once('presign', begin);
   const rows = [];
-  for (const [peer, count] of [['aws4fetch', AT_ONCE], ['sdk', SDK_AT_ONCE]]) {
+  for (const [peer, count] of [['aws4fetch', AT_ONCE], ['sdk', AT_ONCE]]) {
     const { request, theirs } = await asked(stack, count);
     await same(stack, peer, { request, theirs });
     rows.push(await measured(bench, stack, `presign ${peer}`, peer, { ours: async () => [await request()], theirs, count }));

@@ -205,7 +205,9 @@ fn shape(step: &Step<'_>) -> Shape {
         }
         Step::Abort { upload_id } => ("DELETE", vec![of(upload_id)], Vec::new()),
         Step::List { upload_id, after } => {
-            let query = vec![("part-number-marker", after.to_string()), of(upload_id)];
+            let marker = ("part-number-marker", after.to_string());
+            let marker = Some(marker).filter(|_| *after > 0);
+            let query = marker.into_iter().chain([of(upload_id)]).collect();
             ("GET", query, Vec::new())
         }
         Step::Put {
