@@ -412,7 +412,7 @@ impl Held {
 /// What a shop is told, as its rows say. As `ShopSales` would be written: none of it needs quoting.
 pub(crate) fn news<H: Host>(host: &H, held: &Held, feed: &Feed) -> Result<String> {
     let handle_key = &host.config()?.handle_key;
-    let mut sales = String::new();
+    let mut sales = Vec::new();
     for order in feed.telling.as_bytes().chunks(ORDER_CHARS) {
         let order = String::from_utf8_lossy(order);
         let order = OrderId::parse(&format!("{}{order}", OrderId::PREFIX)).map_err(internal)?;
@@ -427,12 +427,11 @@ pub(crate) fn news<H: Host>(host: &H, held: &Held, feed: &Feed) -> Result<String
         let buyer = AccountId::parse(buyer).map_err(internal)?;
         let handle = book::purchase_handle(handle_key, &buyer, &order)?;
         let given = gross == 0;
-        let comma = if sales.is_empty() { "" } else { "," };
-        sales += &format!(
-            r#"{comma}{{"order":"{order}","handle":"{handle}","work":"{work}","version":{version},"usd_micros":{usd_micros},"msat":{gross},"fee_msat":{fee},"time":{time},"free":{given}}}"#,
-        );
+        sales.push(format!(
+            r#"{{"order":"{order}","handle":"{handle}","work":"{work}","version":{version},"usd_micros":{usd_micros},"msat":{gross},"fee_msat":{fee},"time":{time},"free":{given}}}"#,
+        ));
     }
-    let (source, number) = (&held.name, feed.number);
+    let (source, number, sales) = (&held.name, feed.number, sales.join(","));
     Ok(format!(
         r#"{{"source":"{source}","number":{number},"sales":[{sales}],"refunds":[]}}"#
     ))

@@ -55,10 +55,8 @@ fn methods(path: &[&str]) -> &'static [&'static str] {
             _,
             "purchases" | "transfers" | "transfers.csv",
         ]
-        | ["internal", "orders", _, _]
-        | ["internal", "entitlements", _]
-        | ["internal", "entitlements", _, _]
-        | ["internal", "works", _]
+        | ["internal", "orders" | "entitlements", _, _]
+        | ["internal", "entitlements" | "works", _]
         | ["internal", "rate"] => &["GET"],
         ["v1", "accounts", _, "delegations"] => &["GET", "POST"],
         ["v1", "operator" | "refunds"]
@@ -205,32 +203,14 @@ pub(crate) async fn answer(mut call: Call, env: &Env) -> Result<Response> {
             known.record.ledger = ledger_id(env)?;
             return json(&known);
         }
-        ["internal", "works", work, change] => {
-            work_id(work)?;
-            let ledger = match ledger_id(env)? {
-                LedgerId::Live => "live",
-                LedgerId::Test => "test",
-            };
-            let path = match *change {
-                "register" => format!("/register/{work}/{ledger}"),
-                change => format!("/{change}"),
-            };
-            told("WORK", work, path, body)
-        }
+        ["internal", "works", work, change] => work_told(env, work, change, body)?,
         _ => {
             return json(&RateRecord {
                 rate: Some(current_rate(env).await?),
             });
         }
     };
-    let answer = ask(env, &told).await;
-    // Whatever came of it: an answer that is lost may still have changed something.
-    match told.binding {
-        "WORK" => SNAPSHOTS.with(|cache| cache.forget(&told.name)),
-        "ISSUER_OBJECT" => RATE.with_borrow_mut(|cached| *cached = None),
-        _ => {}
-    }
-    let answer = answer?;
+    let answer = asked(env, &told).await?;
     match &path[..] {
         ["v1", "refunds"] => {
             let out: RefundOut = decode(&answer)?;
@@ -243,6 +223,30 @@ pub(crate) async fn answer(mut call: Call, env: &Env) -> Result<Response> {
         _ => {}
     }
     Ok(json_bytes(status, answer))
+}
+
+/// Asks an object. Whatever came of it: an answer that is lost may still have changed something.
+async fn asked(env: &Env, told: &Told) -> Result<Vec<u8>> {
+    let answer = ask(env, told).await;
+    match told.binding {
+        "WORK" => SNAPSHOTS.with(|cache| cache.forget(&told.name)),
+        "ISSUER_OBJECT" => RATE.with_borrow_mut(|cached| *cached = None),
+        _ => {}
+    }
+    answer
+}
+
+/// A change of a work, on another worker's word.
+fn work_told(env: &Env, work: &str, change: &str, body: Vec<u8>) -> Result<Told> {
+    work_id(work)?;
+    let path = match change {
+        "register" => match ledger_id(env)? {
+            LedgerId::Live => format!("/register/{work}/live"),
+            LedgerId::Test => format!("/register/{work}/test"),
+        },
+        change => format!("/{change}"),
+    };
+    Ok(told("WORK", work, path, body))
 }
 
 fn same_account(signed: &AccountId, asked: &str) -> Result<()> {

@@ -46,7 +46,7 @@ fn main() {
             headers: &borrowed(&headers),
         };
         let number = |name: &str| of(name).as_u64().unwrap();
-        let (now, life) = (number("now"), number("life"));
+        let (at, seconds) = (number("now"), number("life"));
         let names: Vec<&str> = query.iter().map(|(name, _)| &**name).collect();
         let url = match (&names[..], &headers[..]) {
             // As the worker signs parts.
@@ -55,10 +55,10 @@ fn main() {
                     panic!("two parameters")
                 };
                 let parts = [(part.parse().unwrap(), bytes.parse().unwrap())];
-                let urls = signer.presign_parts(&origin, &path, id, &parts, now, life);
+                let urls = signer.presign_parts(&origin, &path, id, &parts, at, seconds);
                 urls.unwrap().remove(0)
             }
-            _ => signer.presign(&request, now, life).unwrap(),
+            _ => signer.presign(&request, at, seconds).unwrap(),
         };
         writeln!(out, "{url}").unwrap();
     }

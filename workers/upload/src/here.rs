@@ -85,12 +85,12 @@ impl World for Here<'_> {
     }
 
     fn storage(&self) -> Result<Rc<Storage>> {
-        STORAGE.with(|known| match known.get() {
-            Some(storage) => Ok(Rc::clone(storage)),
-            None => {
-                let storage = Rc::new(configured(self.env)?);
-                Ok(Rc::clone(known.get_or_init(|| storage)))
+        STORAGE.with(|known| {
+            if let Some(storage) = known.get() {
+                return Ok(Rc::clone(storage));
             }
+            let storage = Rc::new(configured(self.env)?);
+            Ok(Rc::clone(known.get_or_init(|| storage)))
         })
     }
 

@@ -153,18 +153,17 @@ pub(crate) async fn list(
 
 /// As `ListParts` answers.
 fn xml(upload: &Upload, parts: &[SentPart]) -> String {
-    let mut text = String::from(
-        r#"<?xml version="1.0" encoding="UTF-8"?><ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">"#,
-    );
-    for SentPart { part_number, etag } in parts {
+    let parts = parts.iter().map(|SentPart { part_number, etag }| {
         let bytes = upload.part_bytes(*part_number).unwrap_or_default();
         // An ETag was checked to hold nothing that XML would read.
-        text.push_str(&format!(
+        format!(
             "<Part><PartNumber>{part_number}</PartNumber><ETag>&quot;{etag}&quot;</ETag><Size>{bytes}</Size></Part>"
-        ));
-    }
-    text.push_str("<IsTruncated>false</IsTruncated></ListPartsResult>");
-    text
+        )
+    });
+    let parts: String = parts.collect();
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?><ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{parts}<IsTruncated>false</IsTruncated></ListPartsResult>"#
+    )
 }
 
 #[cfg(test)]

@@ -44,10 +44,10 @@ impl Copies {
     }
 
     /// What is left, if that is counted.
-    pub(crate) fn left(self, lang: Lang, long: bool) -> Option<String> {
+    pub(crate) fn left(self, lang: Lang, whole: bool) -> Option<String> {
         match (self.free, self.all) {
             (Some((left @ 1.., of)), _) => Some(lang.left(&left.to_string(), &of.to_string())),
-            (_, Some((left, of))) if long => Some(lang.left(&left.to_string(), &of.to_string())),
+            (_, Some((left, of))) if whole => Some(lang.left(&left.to_string(), &of.to_string())),
             (_, Some((left, _))) => Some(lang.left_short(&left.to_string())),
             _ => None,
         }

@@ -118,7 +118,7 @@ fn xml(members: &[(&str, Value<'_>)]) -> String {
             Value::Text(text) => escaped(text),
             other => to_string(other).unwrap_or_default(),
         };
-        out.push_str(&format!("  <{name}>{value}</{name}>\n"));
+        out.extend(["  <", name, ">", &value, "</", name, ">\n"]);
     }
     out.push_str("</oembed>\n");
     out

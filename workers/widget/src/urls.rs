@@ -7,7 +7,8 @@ pub(crate) fn component(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let escaped = format!("%{byte:02X}");
+            out.push_str(&escaped);
         }
     }
     out

@@ -40,12 +40,12 @@ fn code_of(world: &Fake, id: &UploadId, request: &SignIn) -> ErrorCode {
     answer.map_or_else(|error| error.code, |done| panic!("{done:?}"))
 }
 
-fn sent(numbers: &[u32]) -> Option<Vec<SentPart>> {
+fn sent(numbers: &[u32]) -> Vec<SentPart> {
     let part = |n: &u32| SentPart {
         part_number: *n,
         etag: format!("e{n}"),
     };
-    Some(numbers.iter().map(part).collect())
+    numbers.iter().map(part).collect()
 }
 
 fn request(method: &str, upload_id: Option<&str>, part_number: Option<u32>) -> SignIn {
@@ -268,7 +268,7 @@ fn reported_parts_are_listed_where_the_storage_lists_none() {
     let world = Fake::with_work(0);
     let id = begun(&world, (8 << 20) * 3);
     let report = SignIn {
-        sent: sent(&[3, 1]),
+        sent: Some(sent(&[3, 1])),
         ..request("PUT", Some("id"), Some(2))
     };
     one(&world, &id, &report).unwrap();
@@ -281,7 +281,7 @@ fn reported_parts_are_listed_where_the_storage_lists_none() {
         Ok(Signed::List(list)) => list,
         other => panic!("{other:?}"),
     };
-    assert_eq!(Some(list().sent), sent(&[1, 3]));
+    assert_eq!(list().sent, sent(&[1, 3]));
     // Where it lists them, it is right, and a part of a wrong length counts for nothing.
     world.will_answer(
         200,
@@ -289,10 +289,10 @@ fn reported_parts_are_listed_where_the_storage_lists_none() {
          <Size>8388608</Size></Part><Part><PartNumber>3</PartNumber><ETag>\"e3\"</ETag>\
          <Size>1</Size></Part></ListPartsResult>",
     );
-    assert_eq!(Some(list().sent), sent(&[2]));
+    assert_eq!(list().sent, sent(&[2]));
     for bad in [sent(&[0]), sent(&[4]), sent(&[10_001])] {
         let forged = SignIn {
-            sent: bad,
+            sent: Some(bad),
             ..request("PUT", Some("id"), Some(2))
         };
         assert_eq!(code_of(&world, &id, &forged), ErrorCode::Malformed);
@@ -306,7 +306,7 @@ fn reported_parts_are_listed_where_the_storage_lists_none() {
             "{etag}"
         );
     }
-    assert_eq!(Some(list().sent), sent(&[1, 3]), "none of it counted");
+    assert_eq!(list().sent, sent(&[1, 3]), "none of it counted");
 }
 
 #[test]
