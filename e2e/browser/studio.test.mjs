@@ -379,6 +379,30 @@ step('a creator without a mouse sells a film to be streamed, with a preview', as
   await page.close();
 });
 
+step('streaming is offered for what a reader shows, and for nothing else', async () => {
+  person ??= await openBrowser();
+  const { context } = person;
+  const page = await openStudio(context);
+  const { last } = commandsOf(page);
+  await chooseFiles(page, note, makeCover(media.dir, 'Harbour.png'));
+  const text = itemOf(page, 'Almanac.txt');
+  await encrypted(text);
+  assert.equal(await text.locator('.use-stream').isDisabled(), true);
+  assert.match(await text.locator('.stream-note').textContent(), /Offer this one as a download/);
+  const picture = itemOf(page, 'Harbour.png');
+  await encrypted(picture);
+  if (!(await picture.getByLabel('Price', { exact: true }).isVisible())) await picture.locator('.form-fold > summary').click();
+  await picture.locator('.use-stream').check();
+  await encrypted(picture);
+  await picture.getByLabel('Price', { exact: true }).fill('0.05');
+  await picture.getByRole('button', { name: 'Publish' }).click();
+  await published(picture);
+  const { work, terms } = last('publish');
+  assert.equal(terms.use, 'stream');
+  assert.equal((await stack.client.record(work)).versions[0].use, 'stream');
+  await page.close();
+});
+
 step('cover, description, suggested amounts and shares are with the work', async () => {
   person ??= await openBrowser();
   const { context } = person;

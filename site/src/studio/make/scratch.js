@@ -9,10 +9,14 @@ export const MEMORY_LIMIT = 268_435_456;
 
 const folder = async () => (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true });
 
+/** Chromium tells pages no more than this, however much there is: then only writing shows. */
+const MOST_TOLD = 10_737_418_240;
+
 /** Bytes this browser lets the page keep; Infinity where it doesn't say. */
 async function room() {
   const estimate = await navigator.storage?.estimate?.().catch(() => null);
-  return estimate ? estimate.quota - estimate.usage : Infinity;
+  const told = estimate ? estimate.quota - estimate.usage : Infinity;
+  return told >= MOST_TOLD ? Infinity : told;
 }
 
 const tooLarge = (size) => new SatchelError('no_room', 'This browser cannot keep a file of this size', { members: { size, limit: MEMORY_LIMIT } });
