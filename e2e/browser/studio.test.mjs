@@ -400,6 +400,8 @@ step('streaming is offered for what a reader shows, and for nothing else', async
   const { work, terms } = last('publish');
   assert.equal(terms.use, 'stream');
   assert.equal((await stack.client.record(work)).versions[0].use, 'stream');
+  await text.getByRole('button', { name: 'Remove Almanac.txt' }).click();
+  await text.waitFor({ state: 'detached' });
   await page.close();
 });
 
