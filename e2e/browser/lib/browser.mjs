@@ -16,7 +16,7 @@ const BLOCKING = { cookie_controls_mode: 1, block_third_party_cookies: true };
 const ALLOWING = { cookie_controls_mode: 0, block_third_party_cookies: false };
 /** Blocks whatever the settings say. */
 const BLOCKING_SWITCH = '--test-third-party-cookie-phaseout';
-const PATIENCE_MS = Number(process.env.PLAY_MS ?? 90_000);
+const PATIENCE_MS = 90_000;
 const ARTIFACTS = inRoot('e2e', 'artifacts');
 
 /** Where this run's screenshots go. */
