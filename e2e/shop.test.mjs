@@ -167,6 +167,13 @@ test('a view counts, says nothing of who looked, and is nobody’s where there i
   assert.equal(days[0].totals.views, 5);
 });
 
+test('plays of what was bought are counted, once', async () => {
+  const plays = [{ work: song.work, plays: 3, seconds: 500, time: unix() }];
+  for (let i = 0; i < 2; i += 1) assert.equal((await feed({ source: `plays/${song.work}`, number: 1, plays })).status, 200);
+  const { totals } = await workOf(song);
+  assert.deepEqual([totals.plays, totals.played_s], [3, 500]);
+});
+
 let made;
 const verify = ({ headers, body }, secret = made.secret) => new Webhook(secret).verify(body, headers);
 

@@ -24,6 +24,7 @@ const MEASURES = {
   income: { value: (totals) => Math.max(0, earned(totals)), write: (n, rate) => money(n, rate) },
   sales: { value: ({ sold }) => sold, above: ({ given }) => given, write: (n) => number(n) },
   views: { value: ({ views }) => views, write: (n) => number(n) },
+  plays: { value: ({ plays }) => plays, write: (n) => number(n) },
 };
 
 /** A column with a round top, standing on the line. */

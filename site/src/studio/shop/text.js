@@ -32,7 +32,7 @@ export const text = {
 
     chartHeading: 'Over time',
     measure: 'Show',
-    measures: { income: 'Income', sales: 'Copies', views: 'Views' },
+    measures: { income: 'Income', sales: 'Copies', views: 'Views', plays: 'Plays' },
     period: 'Period',
     periods: { 7: '7 days', 30: '30 days', 90: '90 days', 365: 'A year' },
     ofWork: 'Work',
@@ -42,6 +42,7 @@ export const text = {
       income: (sum, from, to) => `Income by day: ${sum} from ${from} to ${to}`,
       sales: (sum, from, to) => `Copies by day: ${sum} from ${from} to ${to}`,
       views: (sum, from, to) => `Views by day: ${sum} from ${from} to ${to}`,
+      plays: (sum, from, to) => `Plays by day: ${sum} from ${from} to ${to}`,
     },
     weekOf: (day) => `Week of ${day}`,
     table: 'Show as a table',
@@ -98,6 +99,7 @@ export const text = {
     soldShort: 'sold',
     givenShort: 'given',
     viewsShort: 'views',
+    playsShort: 'plays',
     earnedShort: 'earned',
 
     share: 'Share',
@@ -212,7 +214,7 @@ export const text = {
 
     chartHeading: 'Im Lauf der Zeit',
     measure: 'Anzeigen',
-    measures: { income: 'Einnahmen', sales: 'Exemplare', views: 'Aufrufe' },
+    measures: { income: 'Einnahmen', sales: 'Exemplare', views: 'Aufrufe', plays: 'Wiedergaben' },
     period: 'Zeitraum',
     periods: { 7: '7 Tage', 30: '30 Tage', 90: '90 Tage', 365: 'Ein Jahr' },
     ofWork: 'Werk',
@@ -222,6 +224,7 @@ export const text = {
       income: (sum, from, to) => `Einnahmen nach Tagen: ${sum} vom ${from} bis ${to}`,
       sales: (sum, from, to) => `Exemplare nach Tagen: ${sum} vom ${from} bis ${to}`,
       views: (sum, from, to) => `Aufrufe nach Tagen: ${sum} vom ${from} bis ${to}`,
+      plays: (sum, from, to) => `Wiedergaben nach Tagen: ${sum} vom ${from} bis ${to}`,
     },
     weekOf: (day) => `Woche ab ${day}`,
     table: 'Als Tabelle zeigen',
@@ -278,6 +281,7 @@ export const text = {
     soldShort: 'verkauft',
     givenShort: 'verschenkt',
     viewsShort: 'Aufrufe',
+    playsShort: 'Wiedergaben',
     earnedShort: 'verdient',
 
     share: 'Teilen',

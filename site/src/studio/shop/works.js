@@ -86,7 +86,7 @@ export class WorkCard {
     const { rate } = this.shop.money();
     const figure = (value, label) => el('div', {}, el('dt', { textContent: label }), el('dd', { textContent: value }));
     this.#figures.setAttribute('aria-label', t.statsOf(this.title));
-    this.#figures.replaceChildren(figure(number(totals.sold), t.soldShort), ...(totals.given ? [figure(number(totals.given), t.givenShort)] : []), figure(money(earned(totals), rate), t.earnedShort), figure(number(totals.views), t.viewsShort));
+    this.#figures.replaceChildren(figure(number(totals.sold), t.soldShort), ...(totals.given ? [figure(number(totals.given), t.givenShort)] : []), figure(money(earned(totals), rate), t.earnedShort), figure(number(totals.views), t.viewsShort), ...(totals.plays ? [figure(number(totals.plays), t.playsShort)] : []));
   }
 
   draw() {
