@@ -53,7 +53,7 @@ function keyRow(line, context, about, onChange) {
   };
   const remove = wallet.root && !line.here && confirmed({
     label: text.remove, named: text.removeOf(name), yes: text.removeYes, act: end, kind: 'compact',
-    sure: () => [el('p', { class: 'notice warn', textContent: text.removeSure(name) })],
+    sure: () => [el('p', { class: 'notice warn', role: 'alert', textContent: text.removeSure(name) })],
   });
   return el('li', { class: 'key' },
     el('div', { class: 'what' }, el('strong', { textContent: name }), el('span', { class: 'muted small numbers', textContent: [...about(line), text.until(when(line.allows.expires, { dateStyle: 'medium' }))].filter(Boolean).join(' · ') })),

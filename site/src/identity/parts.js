@@ -1,5 +1,5 @@
 // What the sections about keys share.
-import { announce, el } from '../shared/ui.js';
+import { el } from '../shared/ui.js';
 import { action } from '../wallet/view.js';
 import { words as inLanguage } from '../shared/i18n.js';
 import { text as catalogue } from './text.js';
@@ -45,8 +45,8 @@ export function confirmed({ label, named, sure, yes, no = text.cancel, act, kind
   const ask = () => {
     const first = action(yes, act, 'primary');
     slot.replaceChildren(...sure().filter(Boolean), row(first, action(no, () => calm())));
-    slot.querySelector('button').focus();
-    announce(slot.textContent);
+    // What it means is announced by itself: it is an alert.
+    first.focus();
   };
   calm(false);
   return slot;
