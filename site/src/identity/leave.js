@@ -1,4 +1,5 @@
 // Signing out, taking everything along, and leaving: this browser or for good.
+import { b64uDecode } from '../../../sdk/js/src/bytes.js';
 import { announce, copyRow, el } from '../shared/ui.js';
 import { eraseBrowser, revokeKey, signOutEverywhere, wordsOnce } from '../shared/wallet-store.js';
 import * as db from '../shared/db.js';
@@ -112,6 +113,12 @@ function erasing(wallet, unsaved) {
 /** Takes off sale what the creator key has published: as the shop knows it, and as this browser does. */
 async function withdrawWorks({ client, wallet }) {
   const known = new Map((await db.getAll('works')).filter(({ nonce }) => nonce).map(({ work, nonce }) => [work, { work, nonce }]));
+  const shelves = await allPages(async (after) => {
+    const { works, next } = await client.shop(wallet.creator, { after });
+    return { items: works, next };
+  });
+  // One whose nonce the shop never saw can be withdrawn only by the browser that made it.
+  for (const { work, work_nonce: nonce } of shelves) if (nonce) known.set(work, { work, nonce: b64uDecode(nonce, 16) });
   const problems = [];
   for (const work of known.values()) {
     try {
