@@ -1,8 +1,8 @@
 // Feeds decrypted segments to a <video> or <audio> by Media Source Extensions, always only a little ahead of the
 // playhead: what was not asked for was not released, which is the whole point of a streamed work.
 
-/** Windows after the one being played that may be fetched. */
-const AHEAD = 2;
+/** Windows after the one being played that may be fetched. No more: of what may be opened at once, something stays for a seek. */
+const AHEAD = 1;
 /** Seconds already played that stay in the buffer, so that a short step back costs nothing. */
 const BEHIND_S = 30;
 /** A hole shorter than this is stepped over: encoders start the first frame some milliseconds late. */
