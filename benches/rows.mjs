@@ -15,7 +15,10 @@ import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
 import { presign } from './presign.mjs';
 import { scratch, timeStart } from './serve.mjs';
 import { sameAnswer } from './same.mjs';
+import { firstFrame } from './first-frame.mjs';
+import { hls, windowKeys } from './stream.mjs';
 import { webcrypto } from './webcrypto.mjs';
+import { widget } from './widget.mjs';
 import { generateKey, randomBytes } from '../sdk/js/src/index.js';
 
 const CONNECTIONS = 32;
@@ -108,7 +111,12 @@ async function frame(bench, stack) {
   const headers = Object.fromEntries([...ours.headers].filter(([name]) => !own.has(name)));
   const page = JSON.stringify({ body: await ours.text(), headers });
   await fetch(local(stack.ports['js-widget']), { method: 'PUT', body: page });
-  return repeated(bench, { stack, name: 'frame', peer: 'js, page from memory', path });
+  const peer = 'js, page from memory';
+  const known = { 'if-none-match': headers.etag };
+  return [
+    await repeated(bench, { stack, name: 'frame', peer, path }),
+    await repeated(bench, { stack, name: 'frame, not modified', peer, path, headers: known }),
+  ];
 }
 
 /** Our worker's built modules and plain variables, to be started alone. */
@@ -184,6 +192,11 @@ export const ROWS = {
   journal: { run: journal },
   writes: { quick: true, run: countWrites },
   presign: { quick: true, run: presign },
+  hls: { quick: true, run: hls },
+  'stream window': { quick: true, run: windowKeys },
+  // Needs nginx and a browser, and takes the time that playing takes.
+  'first frame': { smoke: false, run: firstFrame },
+  widget: { quick: true, run: widget },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.
   container: { smoke: false, run: container },

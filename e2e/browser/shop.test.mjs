@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after } from 'node:test';
 import { freePort, inRoot } from '../../tools/proc.mjs';
+import { readConfig } from '../../tools/workers.mjs';
 import { b64uEncode, randomBytes } from '../../sdk/js/src/index.js';
-import { newWallet, noise, publish } from '../lib/actors.mjs';
+import { buy, fund, newWallet, noise, publish } from '../lib/actors.mjs';
 import { receiver } from '../lib/hooks.mjs';
 import { openStack } from '../lib/stack.mjs';
 import { until } from '../lib/until.mjs';
@@ -16,6 +17,8 @@ const AXE = readFileSync(inRoot('node_modules', 'axe-core', 'axe.min.js'), 'utf8
 const WIDTHS = [320, 768, 1280];
 const DAY = 86_400;
 const inside = await freePort();
+/** Whether what is bought reaches the shop by itself. */
+const fed = /'SHOPS'|"SHOPS"/.test(readFileSync(inRoot('workers', 'ledger', 'src', 'host.rs'), 'utf8')) && readConfig('ledger').services?.some(({ binding }) => binding === 'SHOPS');
 const stack = await openStack({ name: 'shop-page', runtime: 'workerd', sockets: { upload: inside } });
 const creator = await newWallet(stack.client);
 const hook = await receiver();
@@ -218,6 +221,26 @@ step('a refund is asked for twice and says what it means; one the ledger does no
   await dialog.waitFor({ state: 'detached' });
   assert.equal(await button.evaluate((element) => element === document.activeElement), true, 'the focus comes back');
   for (const at of complaints.keys()) if (/\/v1\/refunds/.test(complaints[at])) complaints.splice(at, 1);
+});
+
+step('a real sale is paid back from the page', async (t) => {
+  if (!fed) return t.skip('this ledger feeds no shops');
+  const buyer = await newWallet(stack.client);
+  await fund(buyer, 10_000_000);
+  await buy(buyer, works[1], { pickup: false });
+  const sale = page.locator('.shop-sale.fresh').first();
+  await sale.waitFor();
+  await until('the money to pay it back from', async () => (await stack.client.account(creator.account, creator.device)).balance_msat >= 500_000 * 0.95);
+  // A part first: the seller has no more than what is left after the fee.
+  await sale.getByRole('button').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('A part').click();
+  await dialog.getByLabel('Amount in dollars').fill('0.20');
+  await dialog.getByRole('button', { name: 'Pay it back now' }).click();
+  await dialog.getByText('2 Bits went back to the buyer.').waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await page.locator('.shop-sale', { hasText: '$0.20 paid back' }).waitFor();
+  await page.locator('.shop-tile', { hasText: 'Balance' }).getByText(/^\$0\.2\d$/).waitFor();
 });
 
 step('a webhook is made, tested and read in its log', async () => {

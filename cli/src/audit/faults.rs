@@ -84,6 +84,7 @@ impl World {
                 waiting: m(0),
                 folding_net: m(0),
                 folding_fee: m(0),
+                folding: None,
                 folded_net: m(285),
                 called: None,
             },

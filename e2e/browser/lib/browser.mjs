@@ -73,7 +73,6 @@ function watch(context) {
   const note = (where, what) => complaints.push(`${where}: ${what}`);
   context.on('weberror', (error) => note(error.page()?.url(), error.error().stack));
   context.on('console', (message) => {
-    if (/\/view$/.test(message.location().url)) return;
     if (['error', 'warning'].includes(message.type())) note(message.location().url || message.page()?.url(), message.text());
   });
   context.on('response', (response) => {

@@ -22,7 +22,7 @@ mod sql;
 mod store;
 
 pub use cache::TtlCache;
-pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
+pub use call::{Call, MAX_BODY_BYTES, read_json, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
 pub use glue::{alarmed, fetched, object_fetched};
 pub use letters::{Bell, Letter, Sent, pause, send_all};

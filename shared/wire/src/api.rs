@@ -429,6 +429,9 @@ shapes! {
         msat: Msat,
         /// How much of the fee has come back to the seller so far.
         fee_returned_msat: Msat,
+        /// And of what collaborators got; only where they bear a part.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        splits_returned_msat: Option<Msat>,
     }
     /// Some purchases, newest first.
     PurchasesOut {

@@ -11,6 +11,7 @@ const text = words(catalogue);
 const EACH = [100_000, 500_000, 1_000_000, 5_000_000];
 const DAY = [1_000_000, 5_000_000, 20_000_000];
 const DAYS = [1, 7, MAX_DAYS];
+const ROUNDINGS_MSAT = 100;
 
 const choice = (values, chosen, label) =>
   el('select', { class: 'input' }, ...values.map((value) => el('option', { value: String(value), selected: value === chosen, textContent: label(value) })));
@@ -36,7 +37,8 @@ export function allowance(site, quote, onChange) {
     more.hidden = !box.checked;
     onChange(box.checked);
   });
-  const msat = (micros) => usdToMsat(micros, quote.rate.usd_micros_per_btc);
+  // Each price is rounded to a whole msat: two of half a dollar shall fit into a dollar.
+  const msat = (micros) => usdToMsat(micros, quote.rate.usd_micros_per_btc) + ROUNDINGS_MSAT;
   return {
     node: el('div', { class: 'stack tight' }, el('label', { class: 'check' }, box, el('span', { textContent: text.allow(new URL(site).host) })), more),
     terms() {

@@ -318,7 +318,7 @@ async function load(message = () => null) {
     // The tap was made in our own frame, for that frame's key, and what is owned is not charged again: no second tap.
     if (offer.owned && request.believed && !signed) return await sign();
     // Nor for what the site may spend; the ledger has the last word on how much that is today.
-    offer.grant = wallet && !offer.owned && request.believed && request.site && !request.x ? await siteGrant(offer.wallet.account, request.site) : null;
+    offer.grant = wallet && !offer.owned && request.believed && request.site && !request.x && !request.ask ? await siteGrant(offer.wallet.account, request.site) : null;
     if (offer.grant && !signed && offer.account.balance_msat >= quote.msat) {
       if (quote.msat <= offer.grant.maxOrderMsat) return await sign({ key: offer.grant.key });
       return drawOffer(notice(text.overGrant(new URL(request.site).host), 'warn'));

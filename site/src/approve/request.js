@@ -11,6 +11,7 @@ import { MAX_PRICE } from '../../../sdk/js/src/money.js';
  * @property {string} x that key's public half, where the page can keep the key; else ''
  * @property {number|undefined} usdMicros what the buyer chose to pay, where they did
  * @property {string} site origin of the page around the frame, or ''
+ * @property {boolean} ask whether the press may have been meant for something else: then nothing is paid unasked
  * @property {boolean} believed whether our own page reported the site, rather than somebody's link
  * @property {string} returnTo where a same-tab purchase goes back to, or ''
  */
@@ -52,6 +53,7 @@ export async function readRequest(fragment, { issuer, referrer }) {
     x,
     usdMicros: usd === null ? undefined : Number(usd),
     site: originOf(given.get('site') ?? ''),
+    ask: given.get('ask') === '1',
     believed: originOf(referrer) === issuer,
     returnTo: workPage(given.get('return') ?? '', issuer, work),
   };

@@ -3,7 +3,7 @@ import { usdToMsat } from '../../../sdk/js/src/money.js';
 import { usd, when } from '../shared/i18n.js';
 import { $, announce, copyRow, el } from '../shared/ui.js';
 import { revokeKey } from '../shared/wallet-store.js';
-import { worth } from '../wallet/money.js';
+import { roughly } from '../wallet/money.js';
 import { action, alertBox, notice, problemBox } from '../wallet/view.js';
 import { awaitJoin, checkNumber, joinLink, joiningKey, letIn, qrPicture, readCode } from './join.js';
 import { readNames } from './names.js';
@@ -13,7 +13,7 @@ import { forgetSiteKey } from './sites.js';
 /** Sums a device may be given for a day, in dollars. The middle one is offered. */
 const DAILY = [5, 20, 100];
 const tail = (x) => x.slice(-4);
-const money = (msat, rate) => worth(msat, rate.usd_micros_per_btc);
+const money = (msat, rate) => roughly(msat, rate.usd_micros_per_btc);
 
 /** @typedef {{x: string, allows: object, spent: {day: number, total: number}}} Line */
 

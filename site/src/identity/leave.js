@@ -147,7 +147,9 @@ function deleting(context) {
     problem.replaceChildren(notice(text.deleting));
     try {
       await deleteAccount(context);
-      location.replace('/wallet#deleted');
+      // Only a fragment of this very page would not load it again.
+      history.replaceState(null, '', '/wallet#deleted');
+      location.reload();
     } catch (error) {
       problem.replaceChildren(problemBox(error));
     }

@@ -1,12 +1,18 @@
 // Reads a packed file by HTTP ranges, from whichever of its sources answers: the header and what follows it with one
 // request, then any segment with one more. All sources hold the same public bytes; what is not the creator's is noticed
 // wherever it came from (docs/FORMAT.md §4).
-import { openHeader } from '../../../sdk/js/src/format.js';
+import { concat, equal } from '../../../sdk/js/src/bytes.js';
+import * as cobblestone from '../../../sdk/js/src/cobblestone.js';
+import { leafHash, openHeader, segmentContext, segmentKey } from '../../../sdk/js/src/format.js';
 import { SatchelError } from '../../../sdk/js/src/errors.js';
 import { sleep } from '../../../sdk/js/src/client.js';
 
 /** The first request: most headers are 16 KiB, and the beginning of the work comes with it. */
 const HEAD = 1_048_576;
+/** Runs of segments kept while they arrive: what is played, and what comes next. */
+const SPANS = 2;
+/** Chunks of a segment that are opened together while it arrives, at most. */
+const PIECE = 8;
 /** Pauses before reading the same range again, where there is no other source. */
 const RETRIES_MS = [400, 1500, 4000];
 /** A source that has not begun to answer by then is slower than trying another. */
@@ -83,6 +89,10 @@ class Beginning {
     for (const wake of waiting) wake();
   }
 
+  get length() {
+    return this.#bytes.length;
+  }
+
   /** Bytes [from, to), or null where they do not come with it. */
   async read(from, to, signal) {
     if (to > this.#bytes.length) return null;
@@ -103,8 +113,9 @@ class Beginning {
  * @param {string|string[]} urls the shop's first, then mirrors
  * @param {AbortSignal} [signal]
  * @param {(url: string) => void} [onSource] hears that another source is read from now on
- * @returns {Promise<{read: (from: number, to: number, signal?: AbortSignal) => Promise<Uint8Array>, size?: number, blame: () => boolean}>}
- *   `size` of the file where the server tells it; `blame` leaves a source whose bytes are not the creator's, `false` where no other is left
+ * @returns {Promise<{read: (from: number, to: number, signal?: AbortSignal) => Promise<Uint8Array>, size?: number, ahead: (from: number, to: number, first: number, signal?: AbortSignal) => void, blame: () => boolean}>}
+ *   `size` of the file where the server tells it; `ahead` asks for [from, to) with one request, for the reads that follow, unless
+ *   [from, first) is on its way; `blame` leaves a source whose bytes are not the creator's, `false` where no other is left
  * @throws {SatchelError} `network`, `no_ranges`, `truncated`, `unavailable`
  */
 export async function openUrl(urls, signal, onSource) {
@@ -146,16 +157,33 @@ export async function openUrl(urls, signal, onSource) {
     const [, last] = /^bytes 0-(\d+)\//.exec(answer.headers.get('content-range') ?? '') ?? [];
     return new Beginning(answer, last === undefined ? Math.min(HEAD, Number(answer.headers.get('content-length')) || HEAD) : Number(last) + 1);
   });
+  const spans = [];
+  const covers = (span, from, to) => span.from <= from && to <= span.to;
+  const fromSpan = async (from, to, inner) => {
+    const span = spans.find((one) => covers(one, from, to));
+    if (!span) return null;
+    const known = await span.body.then((body) => body.read(from - span.from, to - span.from, inner)).catch(() => null);
+    if (!known && spans.includes(span)) spans.splice(spans.indexOf(span), 1);
+    return known;
+  };
   const read = async (from, to, inner = signal) => {
-    const known = await beginning?.read(from, to, inner);
+    const known = (await beginning?.read(from, to, inner)) ?? (await fromSpan(from, to, inner));
     return known ?? request(from, to, inner, bytesOf);
+  };
+  const ahead = (from, to, first, inner = signal) => {
+    if ((beginning && first <= beginning.length) || spans.some((span) => covers(span, from, first))) return;
+    const body = request(from, to, inner, async (answer) => new Beginning(answer, to - from));
+    body.catch(() => {});
+    spans.unshift({ from, to, body });
+    spans.length = Math.min(spans.length, SPANS);
   };
   const blame = () => {
     bad.add(at);
     beginning = null;
+    spans.length = 0;
     return next();
   };
-  return { read, size, blame };
+  return { read, size, ahead, blame };
 }
 
 /**
@@ -168,7 +196,7 @@ export async function openUrl(urls, signal, onSource) {
  * @throws {SatchelError} `wrong_file` and whatever `openHeader` throws
  */
 export async function openRemote(urls, { issuer, work, version, digest }, signal, onSource) {
-  const { read, blame } = await openUrl(urls, signal, onSource);
+  const { read, ahead, blame } = await openUrl(urls, signal, onSource);
   for (;;) {
     let satchel;
     try {
@@ -177,7 +205,7 @@ export async function openRemote(urls, { issuer, work, version, digest }, signal
       if (satchel.digest !== digest || manifest.work !== work || manifest.version !== version || manifest.issuer !== issuer) {
         throw new SatchelError('wrong_file', 'The file does not match the record of the shop');
       }
-      return { satchel, read, blame };
+      return { satchel, read, ahead, blame };
     } catch (error) {
       // Another source may have the right one.
       if (['aborted', 'network', 'unavailable'].includes(error.code) || !blame()) throw error;
@@ -200,6 +228,33 @@ export async function readSegment({ satchel, read, blame }, index, key, signal) 
     } catch (error) {
       if (!['tampered', 'truncated'].includes(error.code) || !blame?.()) throw error;
     }
+  }
+}
+
+/**
+ * One segment's plaintext as it arrives, for whoever waits for its beginning. Each chunk's tag was verified; that all of it is what
+ * the creator signed shows at its end, where this throws if it is not (docs/FORMAT.md §4): what came before is unproven until then.
+ * @param {{satchel: import('../../../sdk/js/src/format.js').Satchel, read: Function}} file
+ * @param {number} index @param {Promise<Uint8Array>|Uint8Array} key of its window @param {AbortSignal} [signal]
+ * @returns {AsyncGenerator<Uint8Array>}
+ */
+export async function* readPieces({ satchel, read }, index, key, signal) {
+  const { from, to } = satchel.segmentRange(index);
+  const { work } = satchel.manifest;
+  const [windowKey, prefix] = await Promise.all([key, read(from, from + cobblestone.PREFIX, signal)]);
+  const [own, context] = [await segmentKey(windowKey, work, index), segmentContext(work, index)];
+  const sealed = [prefix];
+  const SEALED = cobblestone.CHUNK + 16;
+  for (let at = from + cobblestone.PREFIX, chunk = 0, count = 1; at < to; count = Math.min(count * 2, PIECE)) {
+    const end = Math.min(at + count * SEALED, to);
+    const bytes = await read(at, end, signal);
+    sealed.push(bytes);
+    yield await cobblestone.openChunks(own, context, prefix, to - from, chunk, bytes);
+    chunk += count;
+    at = end;
+  }
+  if (!equal(await leafHash(concat(...sealed)), satchel.segments[index].leaf)) {
+    throw new SatchelError('tampered', 'This file is not the one its creator signed', { next: 'Download the file again.' });
   }
 }
 

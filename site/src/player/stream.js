@@ -1,4 +1,5 @@
 // Plays a streamed work: segments fed to a media element, each opened by the key of its window.
+import { concat } from '../../../sdk/js/src/bytes.js';
 import { SatchelError } from '../../../sdk/js/src/errors.js';
 import { INIT } from '../../../sdk/js/src/format.js';
 import { words } from '../shared/i18n.js';
@@ -7,10 +8,13 @@ import { controls, mediaElement, start } from './media.js';
 import { canFeed, feed } from './mse.js';
 import { otherPlayer } from './other.js';
 import { recall, remember, resume } from './position.js';
-import { readSegment } from './remote.js';
+import { readPieces, readSegment } from './remote.js';
 import { text as catalogue } from './text.js';
+import { follow } from './timed.js';
 
 const t = words(catalogue);
+/** Longest range that is asked for at once, bytes. */
+const MOST_RANGE = 4_194_304;
 
 /** 3725 → `1:02:05` @param {number} seconds */
 export function clock(seconds) {
@@ -58,11 +62,39 @@ export function stream(context, file, keys, { listing, short }) {
     if (media.readyState < 3 && !media.ended) say(t.pausedForWindow(seconds));
   };
   const segments = satchel.segments.map((segment) => ({ window: segment.window, startMs: segment.start_ms, init: (segment.flags & INIT) !== 0 }));
+  // The rest of the window comes with the same request: a seek is one range, and an hour of film a few hundred.
+  const ahead = (index, signal) => {
+    const { from, to: first } = satchel.segmentRange(index);
+    let to = first;
+    for (let i = index + 1; segments[i]?.window === segments[index].window && satchel.segmentRange(i).to - from <= MOST_RANGE; i += 1) to = satchel.segmentRange(i).to;
+    file.ahead?.(from, to, first, signal);
+  };
+  const carried = follow(media, t);
+  let begun = false;
   const feeding = feed(media, {
     type,
     durationMs: manifest.duration_ms,
     segments,
-    read: (index, signal) => readSegment(file, index, keys.key(segments[index].window, signal), signal),
+    async *pieces(index, signal) {
+      ahead(index, signal);
+      const all = [];
+      for await (const piece of readPieces(file, index, keys.key(segments[index].window, signal), signal)) {
+        all.push(piece);
+        yield piece;
+      }
+      carried.part(concat(...all));
+    },
+    read: async (index, signal) => {
+      ahead(index, signal);
+      const bytes = await readSegment(file, index, keys.key(segments[index].window, signal), signal);
+      if (!segments[index].init) carried.part(bytes);
+      if (begun) return bytes;
+      begun = true;
+      const { captions, chapters } = segments[index].init ? carried.init(bytes) : { captions: false, chapters: [] };
+      if (chapters.length > 1) stage.append(chapterList(media, chapters));
+      void controls(media, kind, { captions });
+      return bytes;
+    },
   }, {
     onError: (error) => fail(told(error), () => {
       keys.restart();
@@ -89,8 +121,17 @@ export function stream(context, file, keys, { listing, short }) {
     stage.append(again);
   }
   start(media, context);
-  void controls(media, kind);
   return feeding;
+}
+
+/** The film's own chapters, each a button that goes there. */
+function chapterList(media, chapters) {
+  const go = ({ startMs }) => {
+    media.currentTime = startMs / 1000;
+    media.play().catch(() => {});
+  };
+  const items = chapters.map((chapter) => el('li', {}, el('button', { type: 'button', class: 'link', textContent: `${clock(chapter.startMs / 1000)} ${chapter.title}`, onclick: () => go(chapter) })));
+  return el('details', { class: 'chapters' }, el('summary', { textContent: t.chapters }), el('ol', {}, ...items));
 }
 
 /** The window that is wanted first: the one where somebody stopped. @param {object} satchel */

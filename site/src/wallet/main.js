@@ -117,8 +117,7 @@ async function start(message = null) {
     const parts = [...first, wordsSection(wallet, recovery), ...rest];
     show(root, el('h1', { textContent: text.heading }), message, unsavedNotice(recovery !== null), inside(parts), ...parts,
       restoreSection(true, () => start(notice(text.restored, 'good'))), accountSection(wallet));
-    const asked = location.hash && root.querySelector(`[id="${CSS.escape(location.hash.slice(1))}"]`);
-    asked?.scrollIntoView();
+    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   } catch (error) {
     show(root, el('h1', { textContent: text.heading }), problemBox(error, action(text.again, () => start(), 'primary')));
   }

@@ -20,6 +20,7 @@ mod ending;
 mod engine;
 mod events;
 mod grants;
+mod heard;
 mod host;
 mod last;
 mod long;

@@ -137,9 +137,15 @@ impl Account {
                 if bought.counted == Some(true) {
                     host.ask::<_, Done>(work, "/confirm", &order).await?;
                 }
-                let Some(OutCredit { inbox, credit }) = bought.credit else {
+                let Some(OutCredit { inbox, mut credit }) = bought.credit else {
                     return strike_off(host, vec![id.to_vec()]).await;
                 };
+                if credit.creator.is_some() {
+                    let agreed = bought.transfer.agreement;
+                    credit.buyer = Some(agreed.account);
+                    credit.version = Some(agreed.version);
+                    credit.usd_micros = Some(agreed.usd_micros);
+                }
                 match parcels.iter_mut().find(|parcel| parcel.inbox == inbox) {
                     Some(parcel) => {
                         parcel.credits.push(credit);

@@ -5,12 +5,12 @@ use std::cell::OnceCell;
 use satchel_domain::ledger::LedgerId;
 use satchel_edge::{
     Call, Platform, Schema, Settings, Store, internal, json_bytes, log, now_ms, object,
-    object_fetched, random,
+    object_fetched, random, service,
 };
-use satchel_wire::Result;
+use satchel_wire::{Result, api::Done};
 use worker::{Env, Response, State, js_sys::Promise, worker_sys::web_sys};
 
-use crate::host::{Config, Host, Job, Place, Waiting};
+use crate::host::{Config, Host, Job, Place, Waiting, encode};
 
 /// What an object has of the runtime.
 pub(crate) struct World {
@@ -111,6 +111,14 @@ impl Host for World {
     ) -> Waiting<'a, Vec<u8>> {
         Box::pin(async move {
             let (binding, name) = place.address();
+            if let Place::Shop(creator) = place {
+                // Without that worker there are no shops to be told anything.
+                let Ok(shops) = service(&self.env, binding) else {
+                    return encode(&Done { done: true });
+                };
+                let path = format!("/internal/shops/{creator}{path}");
+                return shops.post_bytes(&path, &body).await;
+            }
             object(&self.env, binding, name)?
                 .post_bytes(path, &body)
                 .await

@@ -42,10 +42,11 @@ export class WorkForm {
       el('div', { class: 'choices' }, choice('download', t.download, t.downloadAbout), choice('stream', t.stream, t.streamAbout)), this.#note);
     this.copies = fold('copies', t.copies, el('div', { class: 'counts' }, this.#giveaway.element, this.#limit.element));
     this.submit = el('button', { class: 'button primary large full publish', textContent: submit });
+    this.note = el('p', { class: 'muted small center', role: 'status' });
     this.fields = el('fieldset', { class: 'stack roomy' }, el('legend', { class: 'visually-hidden', textContent: `${t.title}, ${t.price}` }),
       el('div', { class: 'front' }, this.cover.element, el('div', { class: 'stack' }, this.#title.element, this.#price.element)),
       this.#description.element, uses, payMore, this.clip.element, this.copies, this.splits.element);
-    this.element = el('form', { class: 'stack roomy', noValidate: true }, this.fields, this.submit);
+    this.element = el('form', { class: 'stack roomy', noValidate: true }, this.fields, el('div', { class: 'stack tight' }, this.submit, this.note));
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
       onSubmit();
@@ -231,10 +232,11 @@ export class WorkForm {
     };
   }
 
-  /** @param {boolean} locked nothing may be changed any more */
-  lock(locked) {
+  /** @param {boolean} locked nothing may be changed any more @param {string} [note] why */
+  lock(locked, note = '') {
     this.fields.disabled = locked;
     this.submit.disabled = locked;
+    this.note.textContent = note;
   }
 
   focusTitle() {

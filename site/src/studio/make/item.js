@@ -12,7 +12,7 @@ import { codecsOf, plays, streamKind, typeOf } from './kinds.js';
 import { cleanName, titleFrom } from './names.js';
 import { Packer } from './packer.js';
 import { Progress } from './progress.js';
-import { MEMORY_LIMIT, keptFile, removeKept } from './scratch.js';
+import { MEMORY_LIMIT, keptBody, removeKept } from './scratch.js';
 import { doneBlock, shareBlock } from './share.js';
 import { t } from './words.js';
 import { forgetWork, publishWork, saveWork } from './works.js';
@@ -130,7 +130,7 @@ export class Item {
   /** Goes on where an earlier visit stopped. */
   async restore() {
     const { packed, offer } = this.work;
-    const blob = packed?.kept ? await keptFile(packed.id) : null;
+    const blob = packed?.kept ? await keptBody(packed.id) : null;
     if (!blob || blob.size !== packed.bodySize) {
       const lost = Boolean(packed);
       this.#drop();
@@ -213,15 +213,15 @@ export class Item {
       if (news.phase === 'plan') {
         // What comes out of remuxing is what counts.
         if (remuxed && !(streamKind({ mediaType, mse: news.mse }) && plays(news.mse))) return void this.#packer.stop();
-        body = new GrowingBody(bodySize(news.segments), (from, to) => this.#packer.read(from, to));
+        body = new GrowingBody(bodySize(news.segments));
         if (!news.kept) this.#tell(t.inMemory(formatBytes(MEMORY_LIMIT)));
         plan.resolve({ packing: { ...about, segments: news.segments, mse: news.mse, durationMs: news.durationMs }, body });
         return;
       }
+      if (news.phase === 'piece') return void body.grow(news.piece);
       if (news.phase !== phase) this.#packBar.start(news.phase === 'pack' ? t.encrypting : t.preparing, news.total);
       phase = news.phase;
       this.#packBar.at(news.done);
-      if (news.written) body.grow(news.written);
       this.studio.changed();
     };
     let packed;
@@ -232,13 +232,11 @@ export class Item {
       throw error;
     }
     this.#current(attempt);
-    const { blob, ...rest } = packed;
-    const whole = { ...about, ...rest };
+    const whole = { ...about, ...packed };
     attempt.done = true;
     // From here on a reload costs nothing: the key is kept with what it has encrypted.
     this.work.packed = whole;
     await this.save();
-    body.finish(blob);
     this.#packBar.done(t.encrypted, [t.encryptedAbout(formatBytes(packed.bodySize)), packed.durationMs && formatClock(packed.durationMs / 1000)].filter(Boolean).join(' · '));
     this.studio.changed();
     return whole;

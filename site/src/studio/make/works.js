@@ -73,14 +73,16 @@ const notReady = (error) => {
   throw error;
 };
 
-/** The cover goes to its own place; what is answered becomes part of the listing. */
-async function sendCover(work, { client, creator, id, tries }) {
-  const { cover, listing } = work.offer;
-  if (!cover || work.offer.coverSent) return;
-  const { blob, width, height } = cover;
+/**
+ * Sends a cover to its own place.
+ * @param {{blob: Blob, width: number, height: number}} cover
+ * @param {{client: import('../../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../../sdk/js/src/keys.js').Key, id: {work: string, nonce: Uint8Array}, tries?: object}} options
+ * @returns {Promise<{url: string, width: number, height: number, media_type: string}>} the member of the listing
+ */
+export async function sendCover({ blob, width, height }, { client, creator, id, tries = {} }) {
   const digest = await sha256(new Uint8Array(await blob.arrayBuffer()));
   const url = await persist(async () => {
-    const signed = await client.cover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
+    const signed = await client.startCover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
     try {
       await putBlob(signed, blob, () => {}, tries.signal);
     } catch (error) {
@@ -89,8 +91,7 @@ async function sendCover(work, { client, creator, id, tries }) {
     }
     return signed.cover_url;
   }, tries);
-  work.offer.listing = { ...listing, cover: { url, width, height, media_type: blob.type } };
-  work.offer.coverSent = true;
+  return { url, width, height, media_type: blob.type };
 }
 
 /**
@@ -114,7 +115,10 @@ export async function publishWork(work, { client, creator, payee, packing, packe
   onStep('register');
   const { title, terms } = offer;
   if (!work.replaces) await persist(() => client.register(creator, id, { title, mediaType: packing.mediaType, terms, payee, ...(offer.splits && { splits: offer.splits }) }), tries);
-  await sendCover(work, { client, creator, id, tries });
+  if (offer.cover && !offer.coverSent) {
+    offer.listing = { ...offer.listing, cover: await sendCover(offer.cover, { client, creator, id, tries }) };
+    offer.coverSent = true;
+  }
   await save();
 
   onStep('upload');
