@@ -23,6 +23,8 @@ pub struct Call {
     request: web_sys::Request,
     method: String,
     path: String,
+    /// What was read already.
+    read: Option<Vec<u8>>,
 }
 
 /// Answers a request of the outside: preflights, then the handler, then errors as RFC 9457, all
@@ -114,6 +116,7 @@ impl From<&web_sys::Request> for Call {
             // `worker::Method` turns unknown methods into GET; the runtime's own string does not.
             method: request.method(),
             path: path_of(&request.url()).to_owned(),
+            read: None,
             // Another name for it, not a copy.
             request: Clone::clone(request),
         }
@@ -212,7 +215,15 @@ impl Call {
         self.body_up_to(MAX_BODY_BYTES).await
     }
 
-    async fn body_up_to(&self, most: usize) -> Result<Vec<u8>> {
+    /// Its body is this: a stream gives it but once.
+    pub(crate) fn has_been_read(&mut self, body: Vec<u8>) {
+        self.read = Some(body);
+    }
+
+    async fn body_up_to(&mut self, most: usize) -> Result<Vec<u8>> {
+        if let Some(body) = self.read.take() {
+            return Ok(body);
+        }
         let body = js::read_body(&self.request, most).await;
         let body = body.map_err(|_| cut_short())?;
         if body.is_undefined() {

@@ -12,6 +12,7 @@ mod js;
 mod letters;
 mod outside;
 mod platform;
+mod quick;
 mod ready;
 mod remote;
 mod respond;
@@ -27,6 +28,7 @@ pub use glue::{alarmed, fetched, object_fetched};
 pub use letters::{Bell, Letter, Sent, pause, send_all};
 pub use outside::ask_outside;
 pub use platform::Platform;
+pub use quick::quickly;
 pub use ready::{Answer, Ready, answered};
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{

@@ -59,6 +59,13 @@ impl<'a> Here<'a> {
     }
 }
 
+/// What is at hand of an upload that was asked for lately, without asking anybody.
+pub(crate) fn at_hand(id: &str) -> Option<(Upload, Rc<Storage>)> {
+    let upload = UPLOADS.with(|known| known.get(id, now_ms()))?;
+    let storage = STORAGE.with(|known| known.get().map(Rc::clone))?;
+    Some((upload, storage))
+}
+
 impl World for Here<'_> {
     fn issuer(&self) -> &str {
         &self.issuer

@@ -48,19 +48,53 @@ mod world;
 use here::Here;
 use route::Route;
 use satchel_domain::id::Thumbprint;
-use satchel_edge::{Call, TtlCache, created, json, json_tagged, now_ms, now_s, serve, text};
+use satchel_edge::{
+    Call, TtlCache, created, fetched, json, json_tagged, now_ms, now_s, quickly, text,
+};
 use satchel_wire::{Result, api::CommandIn, proof::Proven};
 use uploads::Signed;
-use worker::{Context, Env, Request, Response, event};
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::{
+    Context, Env, Response,
+    js_sys::Promise,
+    worker_sys::{self, web_sys},
+};
 use world::World as _;
 
 const NEVER_KEPT: &[(&str, &str)] = &[("cache-control", "no-store")];
 /// How long readers may keep a record, seconds.
 const RECORD_AGE_S: u32 = 20;
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    serve(request, |call| answer(call, env, context)).await
+/// Answers a request of the outside or of another worker.
+#[wasm_bindgen]
+pub fn fetch(request: &web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
+    let context = Context::new(context);
+    let handler = |call| answer(call, env, context);
+    let url = request.url();
+    let signs = url.ends_with("/sign") && request.method() == "POST";
+    if !signs {
+        return fetched(request, handler);
+    }
+    quickly(
+        request,
+        "dpop",
+        move |body, proof| signed_at_once(&url, proof, body),
+        handler,
+    )
+}
+
+/// Parts of an upload are signed at once where all that is needed is at hand.
+fn signed_at_once(url: &str, proof: &str, body: &[u8]) -> Option<String> {
+    let (_, path) = url.split_once("://")?.1.split_once('/')?;
+    let id = path.strip_prefix("v1/uploads/")?.strip_suffix("/sign")?;
+    let key = known_proof(&proof_name("/", path, proof))?;
+    let (upload, storage) = here::at_hand(id)?;
+    let request = satchel_json::from_slice(body).ok()?;
+    match uploads::sign_at_once(&upload, &storage, &key, &request, now_s())? {
+        Signed::One(signed) => satchel_json::to_string(&signed).ok(),
+        Signed::Parts(signed) => satchel_json::to_string(&signed).ok(),
+        Signed::List(_) => None,
+    }
 }
 
 async fn answer(mut call: Call, env: Env, context: Context) -> Result<Response> {
@@ -144,15 +178,22 @@ thread_local! {
     static PROVEN: TtlCache<Proven> = TtlCache::new(300_000, 1_000);
 }
 
+/// Of this very method and path: a proof is for one of each, and only `POST` comes here.
+fn proof_name(front: &str, path: &str, proof: &str) -> String {
+    [front, path, " ", proof].concat()
+}
+
+fn known_proof(name: &str) -> Option<Thumbprint> {
+    let known = PROVEN.with(|known| known.get(name, now_ms()))?;
+    known.is_timely(now_s()).then_some(known.key)
+}
+
 /// Whose proof of possession came with the call.
 async fn proven(call: &Call, issuer: &str) -> Result<Thumbprint> {
-    // Of this very method and path: a proof is for one of each.
-    let mut name = call.path().to_owned();
-    name.push(' ');
-    name.push_str(&call.header("dpop").unwrap_or_default());
-    let known = PROVEN.with(|known| known.get(&name, now_ms()));
-    if let Some(known) = known.filter(|known| known.is_timely(now_s())) {
-        return Ok(known.key);
+    let proof = call.header("dpop").unwrap_or_default();
+    let name = proof_name("", call.path(), &proof);
+    if let Some(key) = known_proof(&name) {
+        return Ok(key);
     }
     let fresh = call.proof(issuer, None).await?;
     PROVEN.with(|known| known.put(&name, fresh.clone(), now_ms()));

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::{
     parts,
-    s3::{MEDIA_TYPE, Step},
+    s3::{MEDIA_TYPE, Step, Storage},
     world::World,
 };
 
@@ -241,6 +241,23 @@ pub(crate) async fn sign(
         upload = world.change(id, &change).await?;
     }
     upload.answer(world, id, &asked, request.expires_in).await
+}
+
+/// As [`sign`], for the request that is made most often: parts of an upload about which nothing is new.
+/// `None` where anything else has to be done, or is wrong.
+pub(crate) fn sign_at_once(
+    upload: &Upload,
+    storage: &Storage,
+    key: &Thumbprint,
+    request: &SignIn,
+    now_s: u64,
+) -> Option<Signed> {
+    let asked = upload.asked(key, request).ok()?;
+    upload.check_open(&asked, now_s).ok()?;
+    let settled = upload.completing != Some(true)
+        && upload.change(&asked, request, now_s) == Change::default();
+    let signed = upload.parts_signed(storage, &asked, now_s, request.expires_in);
+    signed.ok()?.filter(|_| settled)
 }
 
 /// The work must have been registered with this very key.
@@ -482,6 +499,38 @@ impl Upload {
         Ok(())
     }
 
+    /// Addresses of parts, if those are asked for.
+    fn parts_signed(
+        &self,
+        storage: &Storage,
+        asked: &Asked<'_>,
+        now_s: u64,
+        life_s: Option<u64>,
+    ) -> Result<Option<Signed>> {
+        let one;
+        let (upload_id, numbers) = match *asked {
+            Asked::Part(upload_id, number) => {
+                one = [number];
+                (upload_id, &one[..])
+            }
+            Asked::Parts(upload_id, numbers) => (upload_id, numbers),
+            _ => return Ok(None),
+        };
+        let part = |n: &u32| Some((*n, self.part_bytes(*n)?));
+        let parts: Option<Vec<_>> = numbers.iter().map(part).collect();
+        let parts = parts.ok_or(ErrorCode::Internal)?;
+        let mut urls = storage.presign_parts(upload_id, &parts, &self.key(), now_s, life_s)?;
+        if matches!(asked, Asked::Parts(..)) {
+            return Ok(Some(Signed::Parts(SignPartsOut { urls })));
+        }
+        let url = urls.pop().ok_or(ErrorCode::Internal)?;
+        Ok(Some(Signed::One(SignOut {
+            url,
+            key: None,
+            headers: BTreeMap::new(),
+        })))
+    }
+
     async fn answer(
         &self,
         world: &impl World,
@@ -492,24 +541,12 @@ impl Upload {
         let storage = world.storage()?;
         let (key, now) = (self.key(), world.now_s());
         let one = |step| storage.presign(&step, &key, now, life_s);
-        let parts = |upload_id, numbers: &[u32]| {
-            let part = |n: &u32| Some((*n, self.part_bytes(*n)?));
-            let parts: Option<Vec<_>> = numbers.iter().map(part).collect();
-            let parts = parts.ok_or(ErrorCode::Internal)?;
-            storage.presign_parts(upload_id, &parts, &key, now, life_s)
-        };
+        if let Some(signed) = self.parts_signed(&storage, asked, now, life_s)? {
+            return Ok(signed);
+        }
         Ok(match *asked {
             Asked::Create => Signed::One(one(Step::Create)?),
-            Asked::Part(upload_id, number) => Signed::One(SignOut {
-                url: parts(upload_id, &[number])?
-                    .pop()
-                    .ok_or(ErrorCode::Internal)?,
-                key: None,
-                headers: BTreeMap::new(),
-            }),
-            Asked::Parts(upload_id, numbers) => Signed::Parts(SignPartsOut {
-                urls: parts(upload_id, numbers)?,
-            }),
+            Asked::Part(..) | Asked::Parts(..) => return Err(ErrorCode::Internal.into()),
             Asked::Complete(upload_id) => Signed::One(one(Step::Complete { upload_id })?),
             Asked::Abort(upload_id) => Signed::One(one(Step::Abort { upload_id })?),
             Asked::List(upload_id) => Signed::List(SignListOut {
