@@ -158,8 +158,9 @@ const readTimes = () => {
   const all = performance.getEntriesByType('resource').filter(({ startTime }) => startTime >= since);
   const at = (path, nth = 0) => all.filter(({ name }) => new URL(name).pathname.startsWith(path))[nth];
   const packed = at('/f/', 1) ?? at('/f/');
+  const key = at('/v1/keys');
   const span = (entry) => entry && [entry.startTime - since, entry.responseEnd - since];
-  return { first: packed && packed.responseStart - since, order: span(at('/v1/orders')), key: span(at('/v1/keys') ?? at('/v1/sessions')), head: span(at('/f/')) };
+  return { first: Math.max(packed.responseStart, key.responseEnd) - since, quote: span(at('/v1/quotes')), order: span(at('/v1/orders')), key: span(key), packed: span(packed) };
 };
 
 /** Tap on a button that may spend → first byte of the file's contents, in the frame on a stranger's page. */
@@ -186,21 +187,25 @@ async function tap(bench, stack, works) {
       await page.mouse.move(1, 1);
       await page.waitForTimeout(CALM_MS);
       await frame.locator('#buy').click();
-      await frame.waitForFunction(() => performance.getEntriesByType('resource').filter(({ name, responseEnd }) => new URL(name).pathname.startsWith('/f/') && responseEnd > 0).length >= 2, undefined, { polling: 50 });
+      // Bytes can be heard once their key is there: the later of the two counts.
+      await frame.waitForFunction(() => ['/f/', '/v1/keys'].every((path) => performance.getEntriesByType('resource').some(({ name, responseEnd }) => new URL(name).pathname.startsWith(path) && responseEnd > 0)), undefined, { polling: 50 });
       times.push(await frame.evaluate(readTimes));
       bare.push(await frame.evaluate(async (url) => {
         const began = performance.now();
-        const answer = await fetch(`${url}?bare`, { headers: { range: 'bytes=16384-81919' }, cache: 'no-store' });
+        const answer = await fetch(`${url}?bare`, { headers: { range: 'bytes=0-65535' }, cache: 'no-store' });
         await answer.body.getReader().read();
         return performance.now() - began;
       }, record.versions[0].url));
       await page.close();
     }
-    const middle = (pick) => round(median(times.map(pick).filter((value) => value !== undefined)), 1);
+    const middle = (pick) => {
+      const known = times.map(pick).filter((value) => value !== undefined);
+      return known.length ? round(median(known), 1) : undefined;
+    };
     const load1 = loadavg()[0];
     return {
       name: 'tap', peer: 'a bare fetch of the same bytes', taps: times.length, first_byte_ms: middle(({ first }) => first), peer_ms: round(median(bare), 1),
-      order_from: middle(({ order }) => order?.[0]), order_done: middle(({ order }) => order?.[1]), key_done: middle(({ key }) => key?.[1]), head_done: middle(({ head }) => head?.[1]),
+      quote_done: middle(({ quote }) => quote?.[1]), order_from: middle(({ order }) => order[0]), order_done: middle(({ order }) => order[1]), packed_done: middle(({ packed }) => packed[1]), key_from: middle(({ key }) => key[0]), key_done: middle(({ key }) => key[1]),
       load1: round(load1), ...(isNoisy(load1) && { noisy: true }),
     };
   });

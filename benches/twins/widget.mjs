@@ -8,7 +8,6 @@ export default {
       page = await request.json();
       return new Response(null, { status: 204 });
     }
-    if (request.headers.get('if-none-match') === page.headers.etag) return new Response(null, { status: 304, headers: page.headers });
     return new Response(page.body, { headers: page.headers });
   },
 };

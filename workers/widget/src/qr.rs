@@ -10,7 +10,7 @@ pub(crate) fn svg(address: &str) -> Option<String> {
     let code = QrCode::with_error_correction_level(address, EcLevel::M).ok()?;
     let width = code.width();
     let side = QUIET.checked_mul(2)?.checked_add(width)?;
-    let mut path = Vec::new();
+    let mut path = String::new();
     for (row, line) in code.to_colors().chunks(width).enumerate() {
         let y = row.checked_add(QUIET)?;
         let mut dark = 0_usize;
@@ -20,12 +20,11 @@ pub(crate) fn svg(address: &str) -> Option<String> {
                 dark = dark.checked_add(1)?;
             } else if dark > 0 {
                 let x = column.checked_add(QUIET)?.checked_sub(dark)?;
-                path.push(format!("M{x} {y}h{dark}v1h-{dark}z"));
+                path = format!("{path}M{x} {y}h{dark}v1h-{dark}z");
                 dark = 0;
             }
         }
     }
-    let path = path.concat();
     // Always dark on light, whatever the page is: many readers know no other.
     Some(format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" shape-rendering="crispEdges" role="img"><path fill="#fff" d="M0 0h{side}v{side}H0z"/><path d="{path}"/></svg>"##
