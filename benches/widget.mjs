@@ -71,7 +71,8 @@ async function withSite(use) {
   }
 }
 
-const element = (stack, work) => `<satchel-buy work="${work}"><a href="${stack.issuer}/w/${work}">Listen</a></satchel-buy>`;
+/** As docs/EMBEDDING.md says it where nothing may move. */
+const element = (stack, work) => `<satchel-buy work="${work}" style="display:block;min-height:104px"><a href="${stack.issuer}/w/${work}">Listen</a></satchel-buy>`;
 const script = (stack) => `<script async src="${stack.issuer}/widget.js"></script>`;
 
 /** A page's main thread, ms, with everything drawn; and what it asked for. */
