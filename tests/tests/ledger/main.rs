@@ -27,6 +27,7 @@ mod long;
 mod object;
 mod people;
 mod planted;
+mod rights;
 mod rng;
 mod runs;
 mod shop;

@@ -220,18 +220,30 @@ impl Asked {
 
     fn reissue(&self, agreement: ledger::Agreement, first: &TransferRow) -> Result<TransferRow> {
         let first: Entry = decode(first.body.as_bytes())?;
-        let paid = &first.transfer.agreement;
+        let mut first = first.transfer;
+        let paid = &first.agreement;
+        // Rights are to the work: the receipt is for the version that is ordered, if there is one.
+        let ordered = self.work.as_ref();
+        let ordered = ordered.and_then(|work| Some((work.usage, work.manifest_digest.clone()?)));
+        let version = match &ordered {
+            Some(_) => agreement.version,
+            None => paid.version,
+        };
+        let agreement = ledger::Agreement {
+            // What was really paid stays what it was.
+            version,
+            terms_digest: paid.terms_digest.clone(),
+            usd_micros: paid.usd_micros,
+            msat: paid.msat,
+            ..agreement
+        };
+        if let Some((usage, manifest_digest)) = ordered {
+            (first.usage, first.manifest_digest) = (usage, manifest_digest);
+        }
         let transfer = Transfer {
-            agreement: ledger::Agreement {
-                // What was really paid and for which version stays what it was.
-                version: paid.version,
-                terms_digest: paid.terms_digest.clone(),
-                usd_micros: paid.usd_micros,
-                msat: paid.msat,
-                ..agreement
-            },
+            agreement,
             time: self.now,
-            ..first.transfer
+            ..first
         };
         let entry = Entry {
             transfer,
