@@ -154,6 +154,9 @@ impl Inbox {
             {
                 return Err(internal("a credit for another seller"));
             }
+            let keys = delivery.credits.iter();
+            let keys = keys.map(|credit| book::order_key(&credit.order));
+            tables.prefetch(&CREDITS, &keys.collect::<Result<Vec<_>>>()?)?;
             let mut fresh = false;
             for credit in &delivery.credits {
                 fresh |= add(tables, &mut held, credit, now_ms)?;
