@@ -56,7 +56,7 @@ const toolVersions = async () => [
   packageVersion('binaryen'),
   packageVersion('esbuild'),
   WASM_OPT,
-  fingerprint(['tools/wasm-opt.mjs']),
+  fingerprint(['tools/wasm-opt.mjs', 'tools/wasm-ld.mjs']),
 ];
 
 function fingerprintOf(name, shared, versions) {
@@ -71,7 +71,11 @@ function isStale(name, print) {
 }
 
 // wasm-bindgen's macro reads this; worker-build sets it too, and a difference would compile twice.
-const CARGO_ENV = { ...process.env, WASM_BINDGEN_USE_JS_SYS: '1' };
+const cargoEnv = () => ({
+  ...process.env,
+  WASM_BINDGEN_USE_JS_SYS: '1',
+  CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: wasmLinker(),
+});
 
 // Always the whole set that was asked for: with another set cargo would unite other features of
 // the dependencies, and compile those again.
@@ -80,7 +84,7 @@ const packageArgs = (names) => names.flatMap((name) => ['-p', crateName(name)]);
 async function compile(names, stale) {
   const args = ['build', '--lib', '--release', '--target', WASM_TARGET, ...packageArgs(names)];
   await step(`compile to wasm: ${stale.join(', ')}`, (tell) =>
-    must('cargo', args, { env: CARGO_ENV, tell }),
+    must('cargo', args, { env: cargoEnv(), tell }),
   );
 }
 
@@ -95,18 +99,25 @@ const WASM_OPT = [
   '-Os', '--skip-pass=local-cse', '-ocimfs 0', '-aimfs 0', '-fimfs 0', '--strip-debug', '--low-memory-unused',
 ].join(' ');
 
-function wasmOpt() {
-  const wrapper = inRoot('target', 'satchel-tools', 'wasm-opt');
-  const real = inRoot('node_modules', 'binaryen', 'bin', 'wasm-opt');
+/** Writes a program that runs one of our scripts, with this Node and with `words` first. */
+function wrapped(name, words) {
+  const wrapper = inRoot('target', 'satchel-tools', name);
   mkdirSync(dirname(wrapper), { recursive: true });
   const script = `#!/bin/sh
-exec "${process.execPath}" "${inRoot('tools', 'wasm-opt.mjs')}" "${real}" "${WASM_OPT}" "$@"
+exec "${process.execPath}" ${words.map((word) => `"${word}"`).join(' ')} "$@"
 `;
   // Another build may be running it just now.
   if (existsSync(wrapper) && readFileSync(wrapper, 'utf8') === script) return wrapper;
   writeFileSync(wrapper, script, { mode: 0o755 });
   return wrapper;
 }
+
+function wasmOpt() {
+  const real = inRoot('node_modules', 'binaryen', 'bin', 'wasm-opt');
+  return wrapped('wasm-opt', [inRoot('tools', 'wasm-opt.mjs'), real, WASM_OPT]);
+}
+
+const wasmLinker = () => wrapped('wasm-ld', [inRoot('tools', 'wasm-ld.mjs')]);
 
 /** The esbuild program itself, not the script before it. */
 export function esbuild() {
@@ -125,7 +136,7 @@ async function pack(name, opt, together) {
   const cache = inRoot('target', 'satchel-tools', 'downloads', name);
   rmSync(cache, { recursive: true, force: true });
   const env = {
-    ...CARGO_ENV,
+    ...cargoEnv(),
     WASM_BINDGEN_BIN: toolPath('wasm-bindgen-cli'),
     WASM_OPT_BIN: opt,
     ESBUILD_BIN: esbuild(),
