@@ -26,13 +26,13 @@ export async function post(url, body) {
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
 }
 
-async function pack(stack, { creator, nonce, title, bytes, terms }) {
+async function pack(stack, { creator, nonce, title, bytes, terms, mediaType }) {
   const parts = [];
   const sink = { write: (at, chunk) => void parts.push({ at, chunk }) };
   const about = { creatorKey: creator, nonce, issuer: stack.issuer, title, name: 'file.bin' };
   const packed = await format.packTo(sink, format.bytesSource(bytes), {
     ...about,
-    mediaType: 'application/octet-stream',
+    mediaType,
     terms,
   });
   const whole = Buffer.alloc(packed.size);
@@ -41,12 +41,11 @@ async function pack(stack, { creator, nonce, title, bytes, terms }) {
 }
 
 /** Sells `bytes`: packs, registers, hands over the key, publishes. Gives the record and its payee. */
-export async function sell(stack, { creator, payee, title, bytes, terms = PRICE }) {
+export async function sell(stack, { creator, payee, title, bytes, terms = PRICE, mediaType = 'application/octet-stream' }) {
   const client = clientOf(stack);
   const nonce = randomBytes(16);
   const work = { work: await workId(creator.jwk, nonce), nonce };
-  const { whole, manifest, contentKey } = await pack(stack, { creator, nonce, title, bytes, terms });
-  const mediaType = 'application/octet-stream';
+  const { whole, manifest, contentKey } = await pack(stack, { creator, nonce, title, bytes, terms, mediaType });
   await client.register(creator, work, { title, mediaType, terms, payee });
   stack.bucket.bucket.put(`${work.work}/1.satchel`, whole);
   await client.intake(creator, work, { contentKey, manifest });

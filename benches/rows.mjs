@@ -12,9 +12,13 @@ import { journal } from './journal.mjs';
 import { lnbits } from './lnbits.mjs';
 import { market, orderRequest, shared } from './market.mjs';
 import { compare, fdatasyncRate, median, runOnce } from './measure.mjs';
+import { presign } from './presign.mjs';
 import { scratch, timeStart } from './serve.mjs';
 import { sameAnswer } from './same.mjs';
+import { firstFrame } from './first-frame.mjs';
+import { hls, windowKeys } from './stream.mjs';
 import { webcrypto } from './webcrypto.mjs';
+import { widget } from './widget.mjs';
 import { generateKey, randomBytes } from '../sdk/js/src/index.js';
 
 const CONNECTIONS = 32;
@@ -182,6 +186,12 @@ export const ROWS = {
   lnbits: { smoke: false, run: lnbits },
   journal: { run: journal },
   writes: { quick: true, run: countWrites },
+  presign: { quick: true, run: presign },
+  hls: { quick: true, run: hls },
+  'stream window': { quick: true, run: windowKeys },
+  // Needs nginx and a browser, and takes the time that playing takes.
+  'first frame': { smoke: false, run: firstFrame },
+  widget: { quick: true, run: widget },
   webcrypto: { run: webcrypto },
   // An optimised program is compiled for it: too long for a smoke test.
   container: { smoke: false, run: container },

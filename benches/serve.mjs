@@ -52,6 +52,21 @@ function twinWorkers({ issuer, wallet, ports, secrets }) {
       vars: ledgerVars,
       objects: { BARE: 'Bare' },
     },
+    {
+      name: 'js-hls',
+      modules: twins('hls', 'common'),
+      port: ports['js-hls'],
+      vars: { ISSUER: issuer, HLS_KEY: secrets.HLS_KEY },
+      services: { FILES: 'files', STREAM: 'stream' },
+    },
+    {
+      name: 'js-stream',
+      modules: twins('stream', 'common'),
+      port: ports['js-stream'],
+      vars: { ISSUER: issuer, CAPABILITY_KEY: secrets.CAPABILITY_KEY, STREAM_WRAPPING_KEYS: secrets.STREAM_WRAPPING_KEYS },
+      services: { LEDGER: 'ledger' },
+      objects: { PLAYBACK: 'Playback' },
+    },
   ].map((worker) => ({ compatibilityDate: DATE, ...worker }));
 }
 
@@ -63,17 +78,22 @@ function twinWorkers({ issuer, wallet, ports, secrets }) {
  */
 export async function startStack(kind, { direct = false } = {}) {
   const dir = scratch(kind);
-  const names = ['purchase', 'ledger', 'js-gateway', 'js-widget', 'js-purchase', 'js-ledger', 'js-bare'];
+  const names = ['purchase', 'ledger', 'stream', 'hls', 'js-hls', 'js-stream', 'js-gateway', 'js-widget', 'js-purchase', 'js-ledger', 'js-bare'];
   const ports = { gateway: await freePort() };
   for (const name of names) ports[name] = await freePort();
   const issuer = publicOrigin(ports.gateway);
-  const secrets = { RECEIPT_KEYS: `1:${secret()}`, QUOTE_KEY: secret(), HANDLE_KEY: secret() };
-  const { RECEIPT_KEYS, QUOTE_KEY, HANDLE_KEY } = secrets;
+  const secrets = { RECEIPT_KEYS: `1:${secret()}`, QUOTE_KEY: secret(), HANDLE_KEY: secret(), HLS_KEY: secret(), CAPABILITY_KEY: secret(), STREAM_WRAPPING_KEYS: `1:${secret()}` };
+  const { RECEIPT_KEYS, QUOTE_KEY, HANDLE_KEY, HLS_KEY, CAPABILITY_KEY, STREAM_WRAPPING_KEYS } = secrets;
   const options = {
     dir,
     port: ports.gateway,
-    sockets: { purchase: ports.purchase, ledger: ports.ledger },
-    vars: { purchase: { RECEIPT_KEYS, QUOTE_KEY }, ledger: { QUOTE_KEY, HANDLE_KEY } },
+    sockets: { purchase: ports.purchase, ledger: ports.ledger, stream: ports.stream, hls: ports.hls },
+    vars: {
+      purchase: { RECEIPT_KEYS, QUOTE_KEY, STREAM_WRAPPING_KEYS },
+      ledger: { QUOTE_KEY, HANDLE_KEY },
+      stream: { CAPABILITY_KEY, HLS_KEY, STREAM_WRAPPING_KEYS },
+      hls: { HLS_KEY },
+    },
     before: direct ? { ledger: twins('direct', 'objects') } : {},
     extra: twinWorkers({ issuer, wallet: walletOrigin(ports.gateway), ports, secrets }),
   };

@@ -16,7 +16,7 @@ test('every row of the benches runs, and its peer answers alike', { timeout: 240
   assert.equal(code, 0, said.slice(-4000));
   const found = out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   const rows = found.map(({ name }) => name);
-  for (const row of ['hello', 'frame', 'range 64 KiB', 'range 1 MiB', 'purchase', 'purchase with pickup', 'purchase on disk', 'account', 'account, whole', 'account on disk', 'settlement', 'journal', 'journal, balance', 'writes, one', 'writes, retry', 'webcrypto workerd seal', 'webcrypto Chromium unpack']) {
+  for (const row of ['hello', 'frame', 'widget bytes', 'widget page', 'widget page, 4x slower', 'tap', 'range 64 KiB', 'range 1 MiB', 'purchase', 'purchase with pickup', 'purchase on disk', 'account', 'account, whole', 'account on disk', 'settlement', 'journal', 'journal, balance', 'hls gate 64 KiB', 'hls gate refusal', 'hls open 1 MiB', 'stream window', 'writes, one', 'writes, retry', 'presign aws4fetch', 'presign sdk', 'presign endpoint', 'webcrypto workerd seal', 'webcrypto Chromium unpack']) {
     assert.ok(rows.includes(row), `${row} is not among ${rows.join(', ')}`);
   }
   // Counts are exact however short the run.

@@ -12,6 +12,7 @@ import {
   publish, purchasesOf, putOnSale, register, unix, upload,
 } from './lib/actors.mjs';
 import { by, byHmac, bySeed, firstOf, forge, macToken, proof, readToken, takeApart, tokenHash } from './lib/forge.mjs';
+import { receiver } from './lib/hooks.mjs';
 import { post, send } from './lib/http.mjs';
 import { CODES, checkProblem, refused, seen } from './lib/problem.mjs';
 import { openStack } from './lib/stack.mjs';
@@ -715,6 +716,8 @@ test('an upload is signed for its creator, its key and its parts only', async ()
   for (const request of bad) await refusedAndUnchanged('malformed', () => sign(request), JSON.stringify(request));
   const sizes = [0, -1, 1.5, 100, 2 ** 53, '100'];
   for (const size of sizes) await refusedAndUnchanged('malformed', () => client.startUpload(seller.creator, work, { size }), `size ${size}`);
+  await sign({ method: 'DELETE', uploadId: 'x' });
+  await refusedAndUnchanged('upload_ended', () => sign({ method: 'PUT', uploadId: 'x', partNumber: 1 }), 'a cancelled one');
   const path = `/v1/uploads/${begun.upload}/sign`;
   await answersProblem('proof_required', () => post(stack, path, { method: 'POST', key: begun.key }));
 });
@@ -980,6 +983,26 @@ test('without a fresh exchange rate nothing is quoted, and a fresh one heals it'
   await set(unix());
   await until('the fresh rate is seen', async () => !(await stale()));
   assert.equal((await client.quote(text.work)).msat, fresh.msat);
+});
+
+test('a webhook is refused by its address, its number, its id and its state', async () => {
+  const { creator: key } = seller;
+  const hook = await receiver();
+  try {
+    await refused('webhook_refused', () => client.addWebhook(key, { url: 'https://169.254.169.254/latest/meta-data/' }));
+    const made = [];
+    for (let i = 0; i < 5; i += 1) made.push(await client.addWebhook(key, { url: hook.url, events: ['work.updated'] }));
+    await refused('webhook_limit', () => client.addWebhook(key, { url: hook.url }));
+    await refused('unknown_webhook', () => client.changeWebhook(key, `whk_${'a'.repeat(26)}`, 'test'));
+    await refused('wrong_key', () => client.request('DELETE', `/v1/shops/${key.jkt}/webhooks/${made[0].id}`, { key: stranger.creator }));
+    hook.answer(410);
+    await client.changeWebhook(key, made[0].id, 'test');
+    await until('it being switched off', async () => (await client.webhooks(key)).webhooks.some(({ state }) => state === 'disabled'));
+    await refused('webhook_disabled', () => client.changeWebhook(key, made[0].id, 'test'));
+    for (const { id } of made) await client.deleteWebhook(key, id);
+  } finally {
+    await hook.stop();
+  }
 });
 
 test('every documented code was met, but for those that no request can bring about', () => {

@@ -57,9 +57,11 @@ const REDIRECTS = [
 const API = [
   ['POST', '/v1/works'], ['GET', `/v1/works/${text.work}`], ['POST', `/v1/works/${text.work}/publish`],
   ['POST', `/v1/works/${text.work}/update`], ['POST', `/v1/works/${text.work}/state`],
+  ['POST', `/v1/works/${text.work}/view`], ['GET', `/v1/shops/${seller.creator.jkt}`], ['GET', `/v1/shops/${seller.creator.jkt}/events`],
+  ['POST', `/v1/shops/${seller.creator.jkt}/webhooks`], ['DELETE', `/v1/shops/${seller.creator.jkt}/webhooks/x`],
   ['POST', '/v1/uploads'], ['POST', '/v1/uploads/x/sign'], ['POST', '/v1/intake'], ['POST', '/v1/quotes'],
   ['POST', '/v1/orders'], ['GET', '/v1/orders/x'], ['POST', '/v1/keys'], ['GET', '/.well-known/jwks.json'],
-  ['POST', '/v1/sessions'], ['POST', '/v1/sessions/x/windows/0'],
+  ['POST', '/v1/sessions'], ['POST', '/v1/sessions/x/windows/0'], ['POST', '/v1/hls'],
   ['POST', `/v1/accounts/${seller.account}/delegations`],
   ['GET', `/v1/accounts/${seller.account}`], ['GET', `/v1/accounts/${seller.account}/purchases`],
   ['GET', `/v1/accounts/${seller.account}/transfers`], ['GET', `/v1/accounts/${seller.account}/transfers.csv`],

@@ -165,6 +165,13 @@ test('a view counts, says nothing of who looked, and is nobody’s where there i
   assert.equal(days[0].totals.views, 5);
 });
 
+test('plays of what was bought are counted, once', async () => {
+  const plays = [{ work: song.work, plays: 3, seconds: 500, time: unix() }];
+  for (let i = 0; i < 2; i += 1) assert.equal((await feed({ source: `plays/${song.work}`, number: 1, plays })).status, 200);
+  const { totals } = await workOf(song);
+  assert.deepEqual([totals.plays, totals.played_s], [3, 500]);
+});
+
 let made;
 const verify = ({ headers, body }, secret = made.secret) => new Webhook(secret).verify(body, headers);
 
@@ -250,4 +257,32 @@ test('a server that says it is gone is switched off, and on again by its creator
   assert.equal(hook.got.length, 1);
   await client.changeWebhook(key, one.id, 'enable');
   await until('the sale that it missed', () => hook.got.some(({ body }) => body.includes('sale.created')));
+});
+
+test('a purchase appears in the shop within five seconds, a refund of it too, and a webhook hears of both', async () => {
+  hook.answer(200);
+  hook.got.length = 0;
+  for (const { id: one } of (await client.webhooks(key)).webhooks) await client.deleteWebhook(key, one);
+  made = await client.addWebhook(key, { url: hook.url });
+  const buyer = await newWallet(client);
+  await fund(buyer, 10_000_000);
+  const { next } = await client.shopEvents(key);
+  const waiting = client.shopEvents(key, { after: next });
+  const bought = await buy(buyer, song, { pickup: false });
+  const posted = Date.now();
+  const { events } = await waiting;
+  assert.ok(Date.now() - posted < 5_000, `${Date.now() - posted} ms`);
+  const [{ type, sale }] = events;
+  assert.deepEqual([type, sale.order, sale.work, sale.usd_micros, sale.msat, sale.free], ['sale.created', bought.order, song.work, bought.quote.usd_micros, bought.quote.msat, false]);
+  const mine = async () => (await client.shopSales(key)).sales.find((one) => one.sale.order === bought.order);
+  const { refunds } = await mine();
+  const back = await client.makeRefund({ key: creator.device, account: creator.account, purchase: sale.handle, seq: refunds + 1, msat: 100_000, ledger: 'test' });
+  // What was sold has to come home first.
+  await until('the money to pay it back from', async () => (await client.account(creator.account, creator.device)).balance_msat >= 100_000);
+  assert.equal((await client.refund(back)).msat, 100_000);
+  const refunded = Date.now();
+  await until('the refund at its sale', async () => (await mine()).refunded_msat === 100_000);
+  assert.ok(Date.now() - refunded < 5_000, `${Date.now() - refunded} ms`);
+  await until('both messages', () => hook.got.length >= 2);
+  assert.deepEqual(hook.got.map((got) => verify(got).type), ['sale.created', 'sale.refunded']);
 });

@@ -14,12 +14,16 @@ const object = (properties, optional = []) => ({
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 });
 const named = (name) => ({ $ref: `#/components/schemas/${name}` });
+const sentPart = object({ partNumber: count, etag: text });
+const headers = { type: 'object', additionalProperties: text };
 const allowance = object({ released: count, limit: count, next_at_ms: { type: ['integer', 'null'] } });
 
 const path = (name, schema, description) => ({ name, in: 'path', required: true, schema, ...(description && { description }) });
 const query = (name, schema, description) => ({ name, in: 'query', required: false, schema, ...(description && { description }) });
 const account = path('account', b64, 'thumbprint of the root key');
 const work = path('work', WORK);
+const creator = path('creator', b64, 'thumbprint of the creator key');
+const webhook = path('webhook', id('^whk_[a-z2-7]{26}$'));
 
 /** Codes any route may answer, and those of whoever proves possession, sends a body, or names a work. */
 const ALWAYS = ['malformed', 'not_found', 'method_not_allowed', 'internal', 'unavailable'];
@@ -42,7 +46,32 @@ export const ROUTES = [
   { method: 'post', path: '/v1/works/{work}/update', tag: 'works', summary: 'Changes title, terms and listing without a new upload', parameters: [work], body: object({ command: jws }), answers: { 200: named('record') }, errors: [...BODY, ...SIGNED, 'unknown_work', 'not_published', 'work_conflict', 'work_taken_down'] },
   { method: 'post', path: '/v1/works/{work}/state', tag: 'works', summary: 'Withdraws a work from sale, or offers it again', parameters: [work], body: object({ command: jws }), answers: { 200: named('record') }, errors: [...BODY, ...SIGNED, 'unknown_work', 'not_published', 'work_taken_down'] },
   { method: 'post', path: '/v1/uploads', tag: 'works', summary: 'Begins an upload', body: object({ command: jws }), answers: { 201: object({ upload: handle20('upl'), key: text, part_size: count, parts: count, size: count, expires: count }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_conflict', 'work_taken_down', 'too_many'] },
+  {
+    method: 'post', path: '/v1/uploads/{upload}/sign', tag: 'works', security: 'proof', parameters: [path('upload', handle20('upl'))],
+    summary: "Presigned requests of an upload: Uppy's `signRequest`, and several parts at once",
+    body: object({ method: { enum: ['POST', 'PUT', 'GET', 'DELETE'] }, key: text, uploadId: text, partNumber: count, partNumbers: { type: 'array', items: count, minItems: 1, maxItems: 100 }, contentType: text, expiresIn: count, sent: { type: 'array', items: sentPart, maxItems: 100 } }, ['uploadId', 'partNumber', 'partNumbers', 'contentType', 'expiresIn', 'sent']),
+    answers: { 200: { oneOf: [object({ url: text, key: text, headers }, ['key', 'headers']), object({ urls: { type: 'array', items: text } }), object({ url: text, sent: { type: 'array', items: sentPart } })] } },
+    errors: [...BODY, ...PROOF, 'unknown_upload', 'unknown_work', 'work_conflict', 'work_taken_down', 'upload_ended', 'too_many'],
+  },
+  { method: 'get', path: '/v1/uploads/{upload}/parts', tag: 'works', summary: "Which parts have arrived, in S3's XML; the address is given by `sign`", parameters: [path('upload', handle20('upl')), query('of', text), query('expires', count), query('signature', text)], answers: { 200: { 'application/xml': text } }, errors: ['unknown_upload', 'proof_invalid'] },
+  { method: 'post', path: '/v1/works/{work}/cover', tag: 'works', summary: 'Where to send a cover', parameters: [work], body: object({ command: jws }), answers: { 200: object({ url: text, headers, cover_url: text }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_taken_down'] },
   { method: 'post', path: '/v1/intake', tag: 'works', summary: 'Hands over a content key', body: object({ command: jws }), answers: { 200: object({ work: WORK, version: count, stored: { const: true } }) }, errors: [...BODY, ...SIGNED, 'unknown_work', 'work_conflict', 'work_taken_down'] },
+
+  { method: 'post', path: '/v1/works/{work}/view', tag: 'works', summary: 'Counts a view of a work, of nobody in particular', parameters: [work], answers: { 204: {} }, errors: ['body_too_large'] },
+
+  { method: 'get', path: '/v1/shops/{creator}', tag: 'shop', summary: 'Works with their sums, newest first', security: 'proof', parameters: [creator, query('after', count, 'next of the page before')], answers: { 200: named('shop') }, errors: PROOF },
+  { method: 'post', path: '/v1/shops/{creator}/works/{work}', tag: 'shop', summary: 'Hides a deleted work, or shows it again', security: 'proof', parameters: [creator, work], body: object({ hidden: { type: 'boolean' } }), answers: { 200: object({ done: { const: true } }) }, errors: [...BODY, ...PROOF, 'unknown_work'] },
+  { method: 'get', path: '/v1/shops/{creator}/sales', tag: 'shop', summary: 'Sales, newest first', security: 'proof', parameters: [creator, query('after', count, 'next of the page before'), query('work', WORK, 'of one work')], answers: { 200: named('shop_page') }, errors: PROOF },
+  { method: 'get', path: '/v1/shops/{creator}/stats', tag: 'shop', summary: 'Sums by day', security: 'proof', parameters: [creator, query('work', WORK, 'of one work'), query('days', count, '1 to 3650; 30 unless said')], answers: { 200: named('shop_stats') }, errors: PROOF },
+  { method: 'get', path: '/v1/shops/{creator}/events', tag: 'shop', summary: 'What happens next: waits up to 25 seconds', security: 'proof', parameters: [creator, query('after', count, 'next of the answer before; without it only where to begin')], answers: { 200: named('shop_events') }, errors: PROOF },
+  { method: 'get', path: '/v1/shops/{creator}/webhooks', tag: 'shop', summary: 'Webhooks, at most five', security: 'proof', parameters: [creator], answers: { 200: object({ webhooks: { type: 'array', items: named('webhook') } }) }, errors: PROOF },
+  { method: 'post', path: '/v1/shops/{creator}/webhooks', tag: 'shop', summary: 'Makes a webhook; its secret is told this once', security: 'proof', parameters: [creator], body: named('webhook_new'), answers: { 201: named('webhook') }, errors: [...BODY, ...PROOF, 'webhook_refused', 'webhook_limit'] },
+  { method: 'delete', path: '/v1/shops/{creator}/webhooks/{webhook}', tag: 'shop', summary: 'Ends a webhook', security: 'proof', parameters: [creator, webhook], answers: { 200: object({ done: { const: true } }) }, errors: [...PROOF, 'unknown_webhook'] },
+  ...[['secret', 'A new secret; for a day signatures by the old one stand beside', named('webhook')], ['enable', 'Serves a webhook again that was switched off', named('webhook')], ['test', 'Sends a test', { type: 'object', description: 'a line of `webhook_deliveries`' }]].map(([what, summary, answer]) => ({
+    method: 'post', path: `/v1/shops/{creator}/webhooks/{webhook}/${what}`, tag: 'shop', summary, security: 'proof', parameters: [creator, webhook], answers: { 200: answer }, errors: [...PROOF, 'unknown_webhook', ...(what === 'test' ? ['webhook_disabled', 'too_many'] : [])],
+  })),
+  { method: 'get', path: '/v1/shops/{creator}/webhooks/{webhook}/deliveries', tag: 'shop', summary: 'The last hundred deliveries', security: 'proof', parameters: [creator, webhook], answers: { 200: named('webhook_deliveries') }, errors: [...PROOF, 'unknown_webhook'] },
+  { method: 'post', path: '/v1/shops/{creator}/webhooks/{webhook}/deliveries/{seq}/resend', tag: 'shop', summary: 'Sends the same message once more', security: 'proof', parameters: [creator, webhook, path('seq', count)], answers: { 200: { type: 'object', description: 'a line of `webhook_deliveries`' } }, errors: [...PROOF, 'unknown_webhook', 'webhook_disabled', 'too_many'] },
 
   { method: 'post', path: '/v1/quotes', tag: 'buying', summary: 'A price in dollars and millisatoshi, held five minutes', body: object({ work: WORK, usd_micros: count }, ['usd_micros']), answers: { 200: named('quote') }, errors: [...BODY, ...WORKS, 'sold_out', 'rate_stale'] },
   { method: 'post', path: '/v1/orders', tag: 'buying', summary: 'Buys: the same order is never charged twice', body: object({ order: jws, pickup: { type: 'boolean' } }, ['pickup']), answers: { 200: named('order_answer'), 202: named('order_pending') }, errors: [...BODY, ...SIGNED, ...WORKS, 'quote_invalid', 'quote_expired', 'insufficient_balance', 'delegation_expired', 'scope_missing', 'cap_exceeded', 'order_conflict', 'order_expired', 'own_work', 'sold_out', 'too_many'] },
@@ -55,7 +84,7 @@ export const ROUTES = [
     errors: [...PROOF, ...SIGNED, ...WORKS, 'payment_required', 'payment_invalid', 'insufficient_balance', 'quote_invalid', 'quote_expired', 'order_expired', 'receipt_invalid', 'delegation_expired', 'scope_missing', 'cap_exceeded', 'order_conflict', 'own_work', 'not_entitled', 'sold_out', 'too_many', 'rate_stale'],
   }))),
 
-  { method: 'post', path: '/v1/sessions', tag: 'streaming', summary: 'Opens a streaming session', security: 'receipt', body: object({}), answers: { 201: object({ session: handle20('ses'), capability: text, expires: count, windows: count, window_ms: count, allowance }) }, errors: [...BODY, ...PROOF, 'receipt_invalid', 'not_entitled', 'not_streaming', 'proof_replayed', 'work_taken_down', 'too_many'] },
+  { method: 'post', path: '/v1/sessions', tag: 'streaming', summary: 'Opens a streaming session', security: 'receipt', body: object({ window: count }, ['window']), answers: { 201: object({ session: handle20('ses'), capability: text, expires: count, windows: count, window_ms: count, allowance, key: b64 }, ['key']) }, errors: [...BODY, ...PROOF, 'receipt_invalid', 'not_entitled', 'not_streaming', 'proof_replayed', 'work_taken_down', 'too_many'] },
   { method: 'post', path: '/v1/hls', tag: 'streaming', summary: 'Opens a session for standard players: the address of a playlist', security: 'receipt', body: object({}), answers: { 201: object({ session: handle20('ses'), url: text, expires: count, allowance }) }, errors: [...BODY, ...PROOF, 'receipt_invalid', 'not_entitled', 'hls_not_allowed', 'not_streaming', 'proof_replayed', 'work_taken_down', 'too_many'] },
   { method: 'post', path: '/v1/sessions/{session}/windows/{window}', tag: 'streaming', summary: 'The key of a window', security: 'capability', parameters: [path('session', handle20('ses')), path('window', count)], body: object({}), answers: { 200: object({ window: count, key: b64, capability: text, expires: count, allowance }) }, errors: [...BODY, ...PROOF, 'capability_invalid', 'capability_expired', 'capability_elsewhere', 'not_entitled', 'proof_replayed', 'session_ended', 'window_limit', 'work_taken_down'] },
 

@@ -9,7 +9,7 @@ import { LANGUAGES, choose, fill, plural } from '../site/src/shared/i18n.js';
 
 const SITE = fileURLToPath(new URL('../site/src', import.meta.url));
 /** Pages whose words are in English only so far. */
-const LATER = new Set(['approve/text.js', 'open/text.js']);
+const LATER = new Set(['open/text.js']);
 
 const files = readdirSync(SITE, { recursive: true });
 const load = async (name) => (await import(pathToFileURL(join(SITE, name)).href)).text;

@@ -22,6 +22,10 @@ const tooSmall = () =>
   new BucketError(400, 10011, 'EntityTooSmall', 'A part is smaller than the minimum allowed size.');
 const unequalParts = () =>
   new BucketError(400, 10048, 'InvalidPart', 'All non-trailing parts must have the same length.');
+const preconditionFailed = () =>
+  new BucketError(412, 10031, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold.');
+const badDigest = () =>
+  new BucketError(400, 10037, 'BadDigest', 'The checksum you specified did not match what we received.');
 const invalidRange = () =>
   new BucketError(416, 10039, 'InvalidRange', 'The requested range is not satisfiable.');
 
@@ -39,6 +43,16 @@ export class MemoryBucket {
     const object = { ...about, bytes, version: randomBytes(16).toString('hex'), uploaded: Date.now() };
     this.#objects.set(key, object);
     return object;
+  }
+
+  /** Refuses where a condition of `If-None-Match: *` does not hold. */
+  checkAbsent(key) {
+    if (this.#objects.has(key)) throw preconditionFailed();
+  }
+
+  /** Refuses bytes whose SHA-256 is another one than the client said. */
+  checkSha256(bytes, expected) {
+    if (createHash('sha256').update(bytes).digest('base64') !== expected) throw badDigest();
   }
 
   head(key) {

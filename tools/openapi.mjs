@@ -33,8 +33,9 @@ const SECURITY = {
 function operation({ path, tag, summary, security, parameters, body, answers, errors, paid, method }, codes) {
   const responses = {};
   for (const [status, schema] of Object.entries(answers)) {
-    const content = schema['text/csv'] ? { 'text/csv': { schema: schema['text/csv'] } } : { 'application/json': { schema } };
-    responses[status] = { description: status === '202' ? 'Not decided yet: send the same again' : 'Done', content };
+    const other = ['text/csv', 'application/xml'].find((type) => schema[type]);
+    const content = other ? { [other]: { schema: schema[other] } } : { 'application/json': { schema } };
+    responses[status] = { description: status === '202' ? 'Not decided yet: send the same again' : 'Done', ...(status !== '204' && { content }) };
   }
   const byStatus = Map.groupBy(errors, (code) => {
     if (!codes.has(code)) throw new Error(`${method} ${path}: no such code: ${code}`);
@@ -70,7 +71,7 @@ export function openapi() {
     },
     'x-service-info': { name: 'Satchel', categories: ['media'], docs: { apiReference: '/v1/openapi.json', llms: '/llms.txt' } },
     servers: [{ url: '/' }],
-    tags: ['issuer', 'works', 'buying', 'streaming', 'accounts', 'operator'].map((name) => ({ name })),
+    tags: ['issuer', 'works', 'shop', 'buying', 'streaming', 'accounts', 'operator'].map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: {

@@ -1,10 +1,12 @@
 // Stands before wrangler's local S3 endpoint, as the address that browsers and workers are given.
 // That endpoint lives on the site's own host, allows every CORS request and refuses pages of other
 // hosts; the real one is another host with a CORS document. The Host header passes unchanged
-// because the signature covers it.
+// because the signature covers it. What that endpoint leaves out of the real one's rules for objects is
+// added: `If-None-Match: *` when parts are put together, and the checksum of an object put at once.
+import { createHash } from 'node:crypto';
 import { createServer, request as send } from 'node:http';
 import { answerPreflight, corsHeaders } from './cors.mjs';
-import { listen } from './http.mjs';
+import { listen, readBody } from './http.mjs';
 
 /** The part of the address that the signature covers too. */
 export const S3_PATH = '/cdn-cgi/local/r2/s3';
@@ -15,7 +17,36 @@ const BROWSER_TRACES = /^(origin|referer|sec-.*)$/;
 const without = (headers, pattern) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !pattern.test(name)));
 
-function forward(request, response, { upstreamPort, origins }) {
+/** Whether the endpoint's bucket has an object: asked where anybody may, since a look needs another signature. */
+function isThere(path, upstreamPort) {
+  const [key] = path.slice(S3_PATH.length).split('?');
+  const target = { host: '127.0.0.1', port: upstreamPort, path: `/cdn-cgi/local/r2/public${key}`, method: 'HEAD' };
+  return new Promise((done, failed) => {
+    send(target, (answer) => done(answer.resume().statusCode === 200)).once('error', failed).end();
+  });
+}
+
+function refuse(request, response, origins, status, code) {
+  request.resume();
+  response.writeHead(status, { 'content-type': 'application/xml', ...corsHeaders(request, origins) });
+  response.end(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code></Error>`);
+}
+
+async function forwardChecked(request, response, { upstreamPort, origins }) {
+  const { 'if-none-match': absent, 'x-amz-checksum-sha256': digest } = request.headers;
+  if (request.method === 'POST' && absent === '*' && (await isThere(request.url, upstreamPort))) {
+    return refuse(request, response, origins, 412, 'PreconditionFailed');
+  }
+  let body = request;
+  if (digest) {
+    const bytes = await readBody(request);
+    if (createHash('sha256').update(bytes).digest('base64') !== digest) return refuse(request, response, origins, 400, 'BadDigest');
+    body = bytes;
+  }
+  return forward(request, response, { upstreamPort, origins }, body);
+}
+
+function forward(request, response, { upstreamPort, origins }, body) {
   const headers = without(request.headers, BROWSER_TRACES);
   const target = { host: '127.0.0.1', port: upstreamPort, path: request.url, method: request.method };
   const upstream = send({ ...target, headers }, (answer) => {
@@ -28,7 +59,8 @@ function forward(request, response, { upstreamPort, origins }) {
     response.end();
   });
   response.on('close', () => upstream.destroy());
-  request.pipe(upstream);
+  if (body === request) request.pipe(upstream);
+  else upstream.end(body);
 }
 
 /**
@@ -40,7 +72,7 @@ export async function startS3Proxy({ port, upstreamPort, origins, meddle }) {
     if (answerPreflight(request, response, origins)) return;
     if (!request.url.startsWith(`${S3_PATH}/`)) return void response.writeHead(404).end();
     if (meddle?.(request, response, corsHeaders(request, origins))) return;
-    forward(request, response, { upstreamPort, origins });
+    forwardChecked(request, response, { upstreamPort, origins }).catch(() => refuse(request, response, origins, 502, 'BadGateway'));
   });
   const { port: bound, stop } = await listen(server, port);
   return { endpoint: `http://127.0.0.1:${bound}${S3_PATH}`, stop };

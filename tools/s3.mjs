@@ -76,8 +76,9 @@ async function multipart({ bucket, bucketName }, request, key, query) {
   }
   if (request.method === 'POST') {
     const named = namedParts((await readBody(request)).toString());
+    if (request.headers['if-none-match'] === '*') bucket.checkAbsent(key);
     const { etag } = bucket.completeUpload(key, id, named);
-    const fields = `<Key>${escape(key)}</Key><ETag>&quot;${etag}&quot;</ETag>`;
+    const fields = `<Location>${escape(request.url.split('?')[0])}</Location><Bucket>${bucketName}</Bucket><Key>${escape(key)}</Key><ETag>&quot;${etag}&quot;</ETag>`;
     return { body: xml(`<CompleteMultipartUploadResult>${fields}</CompleteMultipartUploadResult>`) };
   }
   if (request.method === 'GET') return listParts(bucket, key, id);
@@ -109,7 +110,11 @@ async function run(store, request, url) {
   if (query.has('uploads') || query.has('uploadId')) return multipart(store, request, key, query);
   switch (request.method) {
     case 'PUT': {
-      const object = store.bucket.put(key, await readBody(request), { httpFields: httpFields(request) });
+      const bytes = await readBody(request);
+      const { 'if-none-match': absent, 'x-amz-checksum-sha256': digest } = request.headers;
+      if (absent === '*') store.bucket.checkAbsent(key);
+      if (digest) store.bucket.checkSha256(bytes, digest);
+      const object = store.bucket.put(key, bytes, { httpFields: httpFields(request) });
       return { headers: { etag: `"${object.etag}"` } };
     }
     case 'GET':

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { inRoot, isMain, main } from './proc.mjs';
+import { strictStyles } from './strict-styles.mjs';
 
 const SRC = inRoot('site', 'src');
 const DIST = inRoot('site', 'dist');
@@ -33,6 +34,7 @@ function fingerprint() {
     inRoot('site', '_headers'),
     OPENAPI,
     inRoot('tools', 'site.mjs'),
+    inRoot('tools', 'strict-styles.mjs'),
     // Versions of the libraries that are bundled, and of the bundler.
     inRoot('package-lock.json'),
   ];
@@ -85,6 +87,7 @@ async function bundle(esbuild, entryPoints) {
     metafile: true,
     write: false,
     logLevel: 'warning',
+    plugins: [strictStyles],
     absWorkingDir: inRoot(),
   });
 }

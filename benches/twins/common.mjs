@@ -37,7 +37,7 @@ export function fromB32(encoded) {
 export const OPEN = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers':
-    'accept-ranges, content-length, content-range, etag, link, retry-after, www-authenticate',
+    'accept-ranges, content-length, content-range, crawler-price, etag, link, payment-receipt, payment-required, payment-response, retry-after, www-authenticate, x-payment-response',
   'cross-origin-resource-policy': 'cross-origin',
 };
 const JSON_HEADERS = {

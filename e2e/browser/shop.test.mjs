@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after } from 'node:test';
 import { freePort, inRoot } from '../../tools/proc.mjs';
 import { b64uEncode, randomBytes } from '../../sdk/js/src/index.js';
-import { newWallet, noise, publish } from '../lib/actors.mjs';
+import { buy, fund, newWallet, noise, publish } from '../lib/actors.mjs';
 import { receiver } from '../lib/hooks.mjs';
 import { openStack } from '../lib/stack.mjs';
 import { until } from '../lib/until.mjs';
@@ -105,12 +105,14 @@ step('works, figures and sales are there', async () => {
   await tile('Sold').getByText(String(paid), { exact: true }).waitFor();
   assert.match(await card('Night Train').textContent(), /\$0\.50 or more/);
   assert.match(await card('A Field Guide to Small Hours').textContent(), /40 copies left/);
-  assert.equal(await page.locator('.shop-sale').count(), 50);
+  assert.equal(await page.locator('.shop-sale:visible').count(), 8);
   // The picture says in words what it shows, and a table has the figures.
   assert.match(await page.locator('svg.chart').getAttribute('aria-label'), /^Income by day: \$/);
   await page.getByText('Show as a table').click();
   assert.ok(await page.locator('.figures tbody tr').count() > 20);
   await inspect('full');
+  await page.locator('.shop-side').getByRole('button', { name: 'Show more' }).click();
+  assert.equal(await page.locator('.shop-sale:visible').count(), 50);
   await page.getByLabel('Period').selectOption('365');
   await page.getByLabel('Show', { exact: true }).selectOption('sales');
   await until('the year', async () => /^Copies by day/.test(await page.locator('svg.chart').getAttribute('aria-label')));
@@ -153,6 +155,7 @@ step('price and words are changed by keyboard, and nothing is uploaded', async (
 
 step('link, snippet, badge and oEmbed address are there with what visitors see', async () => {
   await card('The Crossing').locator('.share > summary').click();
+  await card('The Crossing').locator('.value').nth(3).waitFor();
   const values = await card('The Crossing').locator('.value').allTextContents();
   const { work } = works[1];
   assert.deepEqual(values.slice(0, 2), [`${stack.origin}/w/${work}`, `<script async src="${stack.origin}/widget.js" data-work="${work}"></script>`]);
@@ -179,7 +182,7 @@ step('a work is taken off sale and put back; deleted, and brought back at once a
   await card(title).getByText('is for sale again').waitFor();
   assert.equal(await state(), 'published');
   await card(title).getByRole('button', { name: /^Delete/ }).click();
-  const undo = page.getByRole('button', { name: `Undo: put “${title}” back` });
+  const undo = page.getByRole('button', { name: `Undo: ${title}` });
   await undo.waitFor();
   assert.equal(await state(), 'unpublished');
   await inspect('deleted', { widths: [768] });
@@ -190,7 +193,7 @@ step('a work is taken off sale and put back; deleted, and brought back at once a
   await undo.waitFor();
   await page.reload();
   await page.getByText('1 deleted work').click();
-  await page.getByRole('button', { name: `Bring “${title}” back` }).click();
+  await page.getByRole('button', { name: `Bring it back: ${title}` }).click();
   await card(title).getByText('is back').waitFor();
   assert.equal(await state(), 'unpublished');
   assert.equal(await page.getByText('1 deleted work').isVisible(), false);
@@ -215,6 +218,25 @@ step('a refund is asked for twice and says what it means; one the ledger does no
   await dialog.waitFor({ state: 'detached' });
   assert.equal(await button.evaluate((element) => element === document.activeElement), true, 'the focus comes back');
   for (const at of complaints.keys()) if (/\/v1\/refunds/.test(complaints[at])) complaints.splice(at, 1);
+});
+
+step('a real sale is paid back from the page', async () => {
+  const buyer = await newWallet(stack.client);
+  await fund(buyer, 10_000_000);
+  await buy(buyer, works[1], { pickup: false });
+  const sale = page.locator('.shop-sale.fresh').first();
+  await sale.waitFor();
+  await until('the money to pay it back from', async () => (await stack.client.account(creator.account, creator.device)).balance_msat >= 500_000 * 0.95);
+  // A part first: the seller has no more than what is left after the fee.
+  await sale.getByRole('button').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('A part').click();
+  await dialog.getByLabel('Amount in dollars').fill('0.20');
+  await dialog.getByRole('button', { name: 'Pay it back now' }).click();
+  await dialog.getByText('2 Bits went back to the buyer.').waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await page.locator('.shop-sale', { hasText: '$0.20 paid back' }).waitFor();
+  await page.locator('.shop-tile', { hasText: 'Balance' }).getByText(/^\$0\.2\d$/).waitFor();
 });
 
 step('a webhook is made, tested and read in its log', async () => {

@@ -159,6 +159,8 @@ test('fifty on a page are one request more than none, fifty-one are two', async 
     const requests = countRequests(page);
     await (await site.visit(person, '/many', { body: script + many.map((work) => element({ work })).join('') })).close();
     await page.goto(`http://127.0.0.1:${site.port}/many`);
+    // What nobody is near is asked for with the others as long as there is room.
+    await page.locator('satchel-buy').last().scrollIntoViewIfNeeded();
     await until('all cards', async () => (await page.locator('satchel-buy [part="title"]').count()) === count);
     assert.deepEqual(requests, ['/widget.js', ...Array(batches).fill('/embed/batch')]);
     if (count === 50) await shot(page, 'widget-fifty', { fullPage: true });
@@ -221,7 +223,7 @@ test('a page that forbids frames keeps its links and is told', async () => {
 test('markup that shadows what scripts read changes nothing', async () => {
   const names = ['currentScript', 'body', 'createElement', 'createElementNS', 'querySelectorAll', 'readyState', 'documentElement', 'addEventListener'];
   const clobbers = names.map((name) => `<img name="${name}" id="${name}" alt=""><form name="${name}" id="form-${name}"></form>`).join('');
-  const forms = '<form id="crypto"><input name="parentElement"><input name="querySelectorAll"><input name="matches"></form><a id="customElements"></a>';
+  const forms = '<form id="crypto"><input name="parentElement"><input name="querySelectorAll"></form><a id="customElements"></a>';
   const page = await site.visit(person, '/clobbered', { body: clobbers + forms + script + element(first) + FORMS['a script with a work'](second) });
   await cardOf(page, first.work).getByText('Night Train').waitFor();
   await cardOf(page, second.work).getByText('The Crossing').waitFor();
@@ -230,7 +232,16 @@ test('markup that shadows what scripts read changes nothing', async () => {
     form.insertAdjacentHTML('beforeend', html);
   }, `<a class="satchel" href="${workPage(long)}">x</a>`);
   await cardOf(page, long.work).getByText('A title that is').waitFor();
-  await frameOf(page, first.work);
+  // The test's own tools are shadowed here as well: the pointer goes where the card is.
+  const at = await page.evaluate((work) => {
+    const [box] = Document.prototype.querySelectorAll.call(document, `satchel-buy[work="${work}"]`);
+    box.scrollIntoView();
+    const { x, y, width, height } = box.getBoundingClientRect();
+    return { x: x + width / 2, y: y + height / 2 };
+  }, first.work);
+  await page.mouse.move(at.x, at.y);
+  const frame = await until('the frame', () => page.frames().find((one) => one.url().includes(`/embed/${first.work}`)));
+  await frame.locator('#satchel[data-view=offer]').waitFor();
   await page.close();
   assert.deepEqual(person.complaints, []);
 });
@@ -404,8 +415,10 @@ test('in three layouts, light and dark, in two languages and from right to left,
     await shot(page, `widget-cards-${name}`, { fullPage: true });
     found.push(...(await inspect(`cards, ${name}`, page)));
     // The same with the frames in place.
-    for (const box of await page.locator('satchel-buy [part="card"]').all()) if (await box.locator('button').count()) await box.hover();
-    await until('five frames', async () => (await page.locator('satchel-buy iframe.on').count()) === 5);
+    for (let left = 4; left > 0; left -= 1) {
+      await page.locator('satchel-buy [part="button"]').first().hover();
+      await until('its frame', async () => (await page.locator('satchel-buy iframe.on').count()) === 6 - left);
+    }
     if (dir === 'rtl') for (const frame of page.frames().slice(1)) await frame.evaluate(() => (document.documentElement.dir = 'rtl'));
     await page.waitForTimeout(200);
     await shot(page, `widget-frames-${name}`, { fullPage: true });
@@ -426,6 +439,7 @@ test('a site’s own colours, corners and font are worn, and no price can be hid
     const frame = await frameOf(page, work.work);
     const read = () => frame.locator('#buy').evaluate((button) => [getComputedStyle(button).backgroundColor, getComputedStyle(button).color]);
     await until('the colours', async () => !(await read())[0].includes('154, 66, 16'));
+    await page.waitForTimeout(400);
     return read();
   };
   assert.deepEqual(await colours(first), ['rgb(10, 95, 216)', 'rgb(255, 255, 255)']);

@@ -101,7 +101,7 @@ export const register = (wallet, work, { payee = wallet.account, ...other } = {}
   wallet.client.register(wallet.creator, work, { ...work, payee, ...other });
 
 async function storage(method, { url, headers = {} }, body, origin) {
-  const answer = await fetch(url, { method, headers: { ...headers, origin }, body });
+  const answer = await fetch(url, { method, headers: { ...headers, ...(origin && { origin }) }, body });
   const text = await answer.text();
   assert.ok(answer.ok && !text.includes('<Error>'), `${method} ${new URL(url).pathname}: ${answer.status} ${text}`);
   return { text, headers: answer.headers };

@@ -23,8 +23,8 @@ export function scratch(name) {
 
 /** A log line that tells of a reset isolate, or of an error that was ours. */
 const TROUBLE = /uncaught|panicked|RuntimeError|unreachable|out of memory|memory access|"level":"error"|kj\/.*exception|✘/i;
-/** A client that went away is none. */
-const GONE = /disconnected|broken pipe|connection reset/i;
+/** A client that went away is none; wrangler's proxy says so of a part that was cut off on its way to the bucket. */
+const GONE = /disconnected|broken pipe|connection reset|PUT \S*\/r2\/s3\/.*Network connection lost/i;
 
 /** What tests need beside what the tools give: a client, the log, a worker's secrets. */
 export function equip(run) {

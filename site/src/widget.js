@@ -247,6 +247,7 @@
     // the parent. The link can do everything.
     if (!isSecureContext || self.origin === 'null' || taken.has(a)) return;
     const box = target === a ? make('satchel-buy') : target;
+    if (target === a) box.setAttribute('work', work);
     let root;
     try {
       root = box.shadowRoot || box.attachShadow({ mode: 'open' });
@@ -269,10 +270,7 @@
     a.style.position = 'absolute';
     const lang = /^[a-z]{2}/i.test(asked('lang')) ? asked('lang') : '';
     widgets.set(box, { target, a, box, root, card, work, layout, theme, lang, tone });
-    if (target === a) {
-      box.setAttribute('work', work);
-      a.after(box);
-    }
+    if (target === a) a.after(box);
     near.observe(box);
   };
 

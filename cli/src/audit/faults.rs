@@ -84,6 +84,7 @@ impl World {
                 waiting: m(0),
                 folding_net: m(0),
                 folding_fee: m(0),
+                folding: None,
                 folded_net: m(285),
                 called: None,
             },
@@ -209,6 +210,25 @@ fn a_fold_that_came_home_twice_or_in_part_is_found() {
         seller.inboxes = vec![sum(INBOX, 200, 0)];
     });
     assert_eq!(world.faults(), [fault(INBOX, 200)]);
+}
+
+#[test]
+fn of_a_shared_sale_each_batch_comes_home_by_itself_and_none_in_part() {
+    let mut world = World::sound();
+    (world.inbox.folded, world.inbox.folded_net) = (m(15), m(0));
+    (world.inbox.waiting, world.inbox.folding_net) = (m(285), m(285));
+    world.inbox.folding = Some(vec![sum("seller", 200, 0), sum("friend", 85, 0)]);
+    for (home, faults) in [
+        (285, vec![]),
+        (200, vec![]),
+        (85, vec![]),
+        (120, vec![fault(INBOX, 120)]),
+    ] {
+        world.both("seller", |seller| {
+            seller.inboxes = vec![sum(INBOX, home, 0)];
+        });
+        assert_eq!(world.faults(), faults, "{home}");
+    }
 }
 
 #[test]

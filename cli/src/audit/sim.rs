@@ -147,6 +147,7 @@ impl Box_ {
             waiting: m(self.open + net + fee),
             folding_net: m(net),
             folding_fee: m(fee),
+            folding: None,
             folded_net: m(self.folded_net),
             called: None,
         }

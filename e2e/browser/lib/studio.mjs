@@ -16,7 +16,12 @@ export async function chooseFiles(page, ...paths) {
   return itemOf(page, (first.name ?? first).split('/').pop());
 }
 
-export const encrypted = (item) => item.locator('.packing .progress-label', { hasText: /^Encrypted$/ }).waitFor();
+/** Waits until it is encrypted; what the page says instead is what the test fails with. */
+export async function encrypted(item) {
+  const done = item.locator('.packing .progress-label', { hasText: /^Encrypted$/ });
+  await done.or(item.locator('.item-problem .notice')).first().waitFor();
+  assert.equal(await done.isVisible(), true, `not encrypted: ${await item.locator('.item-problem').allTextContents()}`);
+}
 
 /** Waits until it is published; what the page says instead is what the test fails with. */
 export async function published(item) {

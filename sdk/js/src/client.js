@@ -163,9 +163,13 @@ export class SatchelClient {
     return this.request('POST', '/v1/keys', { body: {}, key, token: receipt, signal });
   }
 
-  /** @param {string} receipt @param {Key} key @returns {Promise<{session: string, capability: string, expires: number, windows: number, window_ms: number, allowance: object}>} */
-  session(receipt, key, { signal } = {}) {
-    return this.request('POST', '/v1/sessions', { body: {}, key, token: receipt, signal });
+  /**
+   * @param {string} receipt @param {Key} key
+   * @param {{window?: number, signal?: AbortSignal}} [options] `window`: its key comes with the answer, if it may be opened now
+   * @returns {Promise<{session: string, capability: string, expires: number, windows: number, window_ms: number, allowance: object, key?: string}>}
+   */
+  session(receipt, key, { window, signal } = {}) {
+    return this.request('POST', '/v1/sessions', { body: window === undefined ? {} : { window }, key, token: receipt, signal });
   }
 
   /**
@@ -220,11 +224,25 @@ export class SatchelClient {
 
   /**
    * @param {Key} key the creator's @param {string} upload
-   * @param {{method: 'POST'|'PUT'|'DELETE', key: string, uploadId?: string, partNumber?: number, contentType?: string}} request Uppy's
-   * @returns {Promise<{url: string, key?: string, headers?: Record<string, string>}>}
+   * @param {{method: 'POST'|'PUT'|'GET'|'DELETE', key: string, uploadId?: string, partNumber?: number, contentType?: string, partNumbers?: number[],
+   *   sent?: {partNumber: number, etag: string}[]}} request Uppy's; `partNumbers` asks for up to 100 parts at once; `sent` tells of parts that have
+   *   arrived, so that they are known after a reload also where the storage lists none
+   * @returns {Promise<{url: string, key?: string, headers?: Record<string, string>, urls?: string[], sent?: {partNumber: number, etag: string}[]}>}
+   *   `headers` must be sent exactly so; `urls` for `partNumbers`; `sent` when parts are listed (`GET`)
    */
   signUpload(key, upload, request, { signal } = {}) {
     return this.request('POST', `/v1/uploads/${upload}/sign`, { body: request, key, signal });
+  }
+
+  /**
+   * Where to send a cover, and where it can be seen then (for `listing.cover`).
+   * @param {Key} key @param {{work: string, nonce: Uint8Array}} work
+   * @param {{size: number, mediaType: 'image/webp'|'image/jpeg'|'image/png', sha256: Uint8Array}} picture
+   * @returns {Promise<{url: string, headers: Record<string, string>, cover_url: string}>} a `PUT` of these very bytes, with these headers
+   */
+  async startCover(key, work, { size, mediaType, sha256 }) {
+    const command = await this.#command(key, 'cover', work, { size, media_type: mediaType, sha256: b64uEncode(sha256) });
+    return this.request('POST', `/v1/works/${work.work}/cover`, { body: { command } });
   }
 
   /** Hands the content key to the issuer, once per version. @param {Key} key @param {{work: string, nonce: Uint8Array}} work @param {{version?: number, contentKey: Uint8Array, manifest: string}} details @returns {Promise<{work: string, version: number, stored: true}>} */

@@ -1,5 +1,5 @@
 // The `.satchel` file, version 1: docs/FORMAT.md is the authority, section numbers below are its.
-// Memory stays at about one segment: bytes come from `source.read(from, to)` and go to `sink.write(at, bytes)`.
+// Memory stays at about one segment, or some MiB of small ones: bytes come from `source.read(from, to)` and go to `sink.write(at, bytes)`.
 import { b64uDecode, b64uEncode, concat, equal, fromUtf8, hkdf, randomBytes, readU32, sha256, u32be, utf8 } from './bytes.js';
 import * as cobblestone from './cobblestone.js';
 import { SatchelError, check, malformed } from './errors.js';
@@ -28,6 +28,8 @@ const UNIT = 16_384;
 const ENTRY = 48;
 const LEAF = 32;
 const MIB = 1_048_576;
+/** Plaintext of segments that are sealed at the same time; a larger one is alone. */
+const HELD = 4 * MIB;
 const TYP = 'satchel-manifest+jws';
 const HEADER = `${b64uEncode(utf8(JSON.stringify({ alg: 'EdDSA', typ: TYP })))}.`;
 
@@ -279,24 +281,45 @@ export async function packBody({ work, contentKey, segments, source, write, salt
   const leaves = new Uint8Array(segments.length * LEAF);
   let window = -1;
   let key = null;
-  let from = 0;
+  const seal = async (i, { plain_len: length }, from, windowsKey) => {
+    const plain = await readExactly(source.read, from, from + length);
+    // One byte in front is the Merkle leaf's prefix (0), so the hash needs no copy of the segment.
+    const leaf = new Uint8Array(1 + sealedLength(length));
+    await cobblestone.sealInto(leaf, 1, await segmentKey(await windowsKey, work, i), segmentContext(work, i), plain, salt(i));
+    leaves.set(await sha256(leaf), i * LEAF);
+    return leaf.subarray(1);
+  };
+  // Some segments are sealed while the one before is written: reading, sealing, hashing and writing wait for each other else.
+  const ahead = [];
+  let held = 0;
+  let done = 0;
   let at = 0;
+  const writeFirst = async () => {
+    const { sealed, length } = ahead.shift();
+    const bytes = await sealed;
+    signal?.throwIfAborted();
+    await write(at, bytes);
+    at += bytes.length;
+    held -= length;
+    done += length;
+    onProgress?.(done);
+  };
+  let from = 0;
   for (const [i, segment] of segments.entries()) {
     signal?.throwIfAborted();
     if (segment.window !== window) {
       window = segment.window;
-      key = await windowKey(root, work, window);
+      key = windowKey(root, work, window);
     }
-    const plain = await readExactly(source.read, from, from + segment.plain_len);
-    // One byte in front is the Merkle leaf's prefix (0), so the hash needs no copy of the segment.
-    const leaf = new Uint8Array(1 + sealedLength(segment.plain_len));
-    await cobblestone.sealInto(leaf, 1, await segmentKey(key, work, i), segmentContext(work, i), plain, salt(i));
-    leaves.set(await sha256(leaf), i * LEAF);
-    await write(at, leaf.subarray(1));
+    while (ahead.length > 0 && held + segment.plain_len > HELD) await writeFirst();
+    const sealed = seal(i, segment, from, key);
+    // One that fails is heard of when its turn comes, or not at all.
+    sealed.catch(() => {});
+    ahead.push({ sealed, length: segment.plain_len });
+    held += segment.plain_len;
     from += segment.plain_len;
-    at += leaf.length - 1;
-    onProgress?.(from);
   }
+  while (ahead.length > 0) await writeFirst();
   return { leaves, bodySize: at, size };
 }
 

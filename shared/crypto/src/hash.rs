@@ -7,6 +7,7 @@ use crate::Key32;
 
 /// SHA-256 of bytes that arrive piece by piece: RustCrypto's, or ring's where the feature `native`
 /// asks for it (docs/adr/0012).
+#[derive(Clone)]
 pub struct Sha256Stream(chosen::Context);
 
 impl Sha256Stream {
@@ -111,16 +112,43 @@ pub fn hmac_sha256(key: &Key32, bytes: &[u8]) -> [u8; 32] {
     mac(key, bytes).finalize().into_bytes().into()
 }
 
-/// HMAC-SHA-256 with a key of any length, for protocols that are not ours.
-#[must_use]
-pub fn hmac_sha256_any(key: &[u8], bytes: &[u8]) -> [u8; 32] {
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes a key of any length; it cannot fail"
-    )]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC key of any length");
-    mac.update(bytes);
-    mac.finalize().into_bytes().into()
+/// HMAC-SHA-256 with a key of any length that is used often: what depends on the key alone is
+/// computed once.
+#[derive(Clone)]
+pub struct HmacKey(Hmac<Sha256>);
+
+impl HmacKey {
+    /// Of a key of any length.
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        #[expect(
+            clippy::expect_used,
+            reason = "HMAC takes a key of any length; it cannot fail"
+        )]
+        Self(Hmac::<Sha256>::new_from_slice(key).expect("HMAC key of any length"))
+    }
+
+    /// The tag of the bytes.
+    #[must_use]
+    pub fn tag(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Whether `tag` is that of the bytes, compared in constant time.
+    #[must_use]
+    pub fn verify(&self, bytes: &[u8], tag: &[u8]) -> bool {
+        let mut mac = self.0.clone();
+        mac.update(bytes);
+        mac.verify_slice(tag).is_ok()
+    }
+}
+
+impl core::fmt::Debug for HmacKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("HmacKey(..)")
+    }
 }
 
 /// Whether `tag` is the HMAC-SHA-256 of `bytes`, compared in constant time.
@@ -156,6 +184,17 @@ mod tests {
             [0x8d, 0xa4, 0xe7, 0x75, 0xa5, 0x63, 0xc1, 0x8f],
             "{okm:?}"
         );
+    }
+
+    #[test]
+    fn a_key_that_is_used_often_gives_the_same_tags() {
+        let (once, often) = (Key32::from_bytes([7; 32]), HmacKey::new(&[7; 32]));
+        for text in [&b""[..], b"a", &[9; 300]] {
+            let tag = hmac_sha256(&once, text);
+            assert_eq!(often.tag(text), tag);
+            assert!(often.verify(text, &tag) && !often.verify(b"b", &tag));
+            assert!(!often.verify(text, &tag[..31]) && !often.verify(text, b""));
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod glue;
 mod heap;
 mod js;
 mod letters;
+mod outside;
 mod platform;
+mod quick;
 mod ready;
 mod remote;
 mod respond;
@@ -21,11 +23,13 @@ mod store;
 mod task;
 
 pub use cache::TtlCache;
-pub use call::{Call, MAX_BODY_BYTES, serve, serve_object};
+pub use call::{Call, MAX_BODY_BYTES, read_json, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
 pub use glue::{alarmed, fetched, object_asked, object_fetched};
 pub use letters::{Bell, Letter, Sent, pause, send_all};
+pub use outside::ask_outside;
 pub use platform::Platform;
+pub use quick::quickly;
 pub use ready::{Answer, Ready, answered};
 pub use remote::{Piece, Remote, object, service};
 pub use respond::{

@@ -40,6 +40,12 @@ fn with_cache(status: u16, cache: &str, body: Vec<u8>) -> Response {
     build(status, &headers, body)
 }
 
+/// Of every answer in JSON.
+pub(crate) const JSON: [(&str, &str); 2] = [
+    ("content-type", "application/json"),
+    ("x-content-type-options", "nosniff"),
+];
+
 /// JSON that is written already, never stored.
 #[must_use]
 pub fn json_bytes(status: u16, body: Vec<u8>) -> Response {

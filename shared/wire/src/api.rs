@@ -121,7 +121,7 @@ shapes! {
         /// Unix seconds until which it may be signed.
         expires: u64,
     }
-    /// Uppy's `PresignableRequest`, plus nothing.
+    /// Uppy's `PresignableRequest`, and two members of ours.
     SignIn {
         /// `PUT`, `POST`, `DELETE` or `GET`.
         method: String,
@@ -133,6 +133,19 @@ shapes! {
         part_number = "partNumber": Option<u32>,
         /// Of the object.
         content_type = "contentType": Option<String>,
+        /// How long the answer is wanted to be good for, seconds.
+        expires_in = "expiresIn": Option<u64>,
+        /// Ours: several parts in one request, instead of `partNumber`.
+        part_numbers = "partNumbers": Option<Vec<u32>>,
+        /// Ours: parts that the storage has acknowledged since the last request.
+        sent: Option<Vec<SentPart>>,
+    }
+    /// A part that has arrived in the storage.
+    SentPart {
+        /// From 1.
+        part_number = "partNumber": u32,
+        /// What the storage called its content, without quotes.
+        etag: String,
     }
     /// Where to send it.
     SignOut {
@@ -145,6 +158,27 @@ shapes! {
         /// signed too, but every client sends it by itself and browsers let nobody set it.
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         headers: BTreeMap<String, String>,
+    }
+    /// Where to send several parts.
+    SignPartsOut {
+        /// Presigned, in the order of `partNumbers`.
+        urls: Vec<String>,
+    }
+    /// Which parts have arrived.
+    SignListOut {
+        /// Where the same is said in S3's XML, for clients that want it so.
+        url: String,
+        /// In order of their numbers.
+        sent: Vec<SentPart>,
+    }
+    /// Where to send a cover.
+    CoverOut {
+        /// Presigned: a `PUT`.
+        url: String,
+        /// Headers that were signed and must be sent exactly so.
+        headers: BTreeMap<String, String>,
+        /// Where it can be seen then.
+        cover_url: String,
     }
     /// The key was taken in.
     IntakeOut {
@@ -242,6 +276,12 @@ shapes! {
         /// 32 bytes, base64url.
         content_key: String,
     }
+    /// A session is asked for.
+    SessionIn {
+        /// A window whose key is wanted at once.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        window: Option<u32>,
+    }
     /// A session for standard players.
     HlsOut {
         /// Its id.
@@ -267,6 +307,10 @@ shapes! {
         window_ms: u64,
         /// What may be opened.
         allowance: Allowance,
+        /// The key of the window that was asked for, 32 bytes, base64url; none where it may not be
+        /// opened yet.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
     }
     /// A window's key.
     WindowOut {
@@ -385,6 +429,9 @@ shapes! {
         msat: Msat,
         /// How much of the fee has come back to the seller so far.
         fee_returned_msat: Msat,
+        /// And of what collaborators got; only where they bear a part.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        splits_returned_msat: Option<Msat>,
     }
     /// Some purchases, newest first.
     PurchasesOut {

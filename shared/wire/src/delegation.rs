@@ -95,9 +95,7 @@ pub async fn verify(
         ));
     }
     claims.key.key()?;
-    if claims.backup.as_ref().is_some_and(|b| b.len() > MAX_BACKUP) {
-        return Err(ApiError::new(ErrorCode::Malformed, "not a backup"));
-    }
+    claims.check()?;
     // From the future it could never be replaced by a newer one.
     if claims.iat > now_s.saturating_add(jose::MAX_SKEW_S) {
         return Err(ApiError::new(ErrorCode::Malformed, "iat is in the future"));
@@ -106,6 +104,14 @@ pub async fn verify(
 }
 
 impl Delegation {
+    /// Checks the limits that its type does not have.
+    pub fn check(&self) -> Result<()> {
+        if self.backup.as_ref().is_some_and(|b| b.len() > MAX_BACKUP) {
+            return Err(ApiError::new(ErrorCode::Malformed, "not a backup"));
+        }
+        Ok(())
+    }
+
     /// As the ledger keeps it.
     #[must_use]
     pub fn kept(&self) -> ledger::Delegation {

@@ -92,6 +92,7 @@ codes! {
     WebhookLimit = "webhook_limit", 409, "This shop has as many webhooks as it can have.", "Delete one first.";
     WebhookDisabled = "webhook_disabled", 409, "This webhook is switched off: it failed for too long.", "Switch it on first.";
     SessionEnded = "session_ended", 410, "This session has ended.", "Open a new session.";
+    UploadEnded = "upload_ended", 410, "This upload has ended.", "Publish what is stored, or begin a new upload.";
     WorkUnpublished = "work_unpublished", 410, "The creator has withdrawn this work.", "";
     BodyTooLarge = "body_too_large", 413, "The request is too large.", "Send less.";
     UnsupportedMediaType = "unsupported_media_type", 415, "The body must be JSON.", "Send Content-Type: application/json.";

@@ -3,7 +3,7 @@
 
 use satchel_domain::{
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
-    ledger::{Agreement, Balances, Offer},
+    ledger::{Agreement, Offer},
     money::{Msat, Rate},
     splits::Split,
     terms::{Terms, Use},
@@ -11,6 +11,7 @@ use satchel_domain::{
 };
 use serde::Serialize;
 
+pub use crate::audit::{AccountAudit, AuditSum, DirectoryPage, InboxAudit};
 use crate::{
     api::{Record, VersionRecord},
     jose::Jwk,
@@ -291,8 +292,30 @@ pub struct OrderedWork {
     pub title: String,
     /// Over how many inboxes its sales are spread.
     pub slots: Option<u32>,
+    /// Whose shop is told.
+    pub creator: Option<Thumbprint>,
+    /// With whom the payee shares.
+    pub splits: Option<Vec<Split>>,
 }
-satchel_json::read!(OrderedWork { offer, manifest_digest, usage = "use", title, slots, .. });
+satchel_json::read!(OrderedWork { offer, manifest_digest, usage = "use", title, slots, creator, splits, .. });
+
+impl OrderedWork {
+    /// As an order of that version finds it.
+    #[must_use]
+    pub fn of(work: &WorkSnapshot, version: u32) -> Self {
+        let ordered = work.version(version);
+        Self {
+            offer: work.offer(),
+            manifest_digest: ordered.map(|it| it.manifest_digest.clone()),
+            usage: ordered.map_or(work.record.terms.usage, |it| it.usage),
+            title: work.record.title.clone(),
+            slots: work.slots,
+            // Whoever signs manifests is the creator.
+            creator: work.record.versions.last().map(|it| it.signer.clone()),
+            splits: work.splits.clone(),
+        }
+    }
+}
 
 /// Credits for one inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -319,6 +342,21 @@ pub struct Credit {
     pub fee: Msat,
     /// Unix seconds of the debit.
     pub time: u64,
+    /// What collaborators get of the rest, fixed at the debit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Part>>,
+    /// Whose shop is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<Thumbprint>,
+    /// For the shop, on its way only: who bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<AccountId>,
+    /// And which version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// And for how much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd_micros: Option<u64>,
 }
 satchel_json::read!(Credit {
     payee,
@@ -327,6 +365,29 @@ satchel_json::read!(Credit {
     gross,
     fee,
     time,
+    splits,
+    creator,
+    buyer,
+    version,
+    usd_micros,
+    ..
+});
+
+/// An account's part of a sum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Whose.
+    pub account: String,
+    /// How much.
+    pub msat: Msat,
+    /// Of what is asked back: how much came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back: Option<Msat>,
+}
+satchel_json::read!(Part {
+    account,
+    msat,
+    back,
     ..
 });
 
@@ -337,7 +398,7 @@ pub struct Fold {
     pub account: String,
     /// Which inbox.
     pub inbox: String,
-    /// Its batches are numbered from 1 without gaps, so that the last number tells which came in.
+    /// Ascending for each account, so that the last number tells which came in.
     pub number: u64,
     /// Sum.
     pub msat: Msat,
@@ -423,6 +484,15 @@ pub struct Sale {
     pub fee: Msat,
     /// What is not paid back yet, when it was looked up.
     pub left: Msat,
+    /// What collaborators got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub splits: Option<Vec<Part>>,
+    /// Whose shop is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub creator: Option<Thumbprint>,
+    /// Through which inbox the sellers got it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbox: Option<String>,
 }
 satchel_json::read!(Sale {
     buyer,
@@ -433,6 +503,9 @@ satchel_json::read!(Sale {
     gross,
     fee,
     left,
+    splits,
+    creator,
+    inbox,
     ..
 });
 
@@ -463,7 +536,14 @@ pub struct Sending {
     pub sale: Option<Sale>,
     /// Why, of a correction.
     pub reason: Option<String>,
-    /// The operator's part that is asked back; `None` where nothing is.
+    /// Of a posted refund: what the operator and collaborators bear of it and are asked for; where it was
+    /// received, what each of them bears.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Part>>,
+    /// Whether the creator's shop knows of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<bool>,
+    /// The operator's part that is asked back, of refunds from before there were `parts`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee_due: Option<Msat>,
     /// What has come of it.
@@ -481,6 +561,8 @@ satchel_json::read!(Sending {
     time,
     sale,
     reason,
+    parts,
+    told,
     fee_due,
     fee_back,
     left,
@@ -498,118 +580,15 @@ pub struct CsvPage {
 satchel_json::read!(CsvPage { csv, next, .. });
 
 /// What came of it at the receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Received {
-    /// Of a refund: what had been refunded before. Of a fee asked back: what was recovered.
+    /// Of a refund: what had been refunded before. Of what is asked back: what was recovered.
     pub msat: Msat,
+    /// Of a refund: what the operator and collaborators bear of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Part>>,
 }
-satchel_json::read!(Received { msat, .. });
-
-/// The sums of some lines of an account, for an audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccountAudit {
-    /// The account's sums now.
-    pub balances: Balances,
-    /// Lines there are.
-    pub lines: u64,
-    /// The last line that is in these sums; equal to `lines` on the last page.
-    pub upto: u64,
-    /// The posted balance after that line.
-    pub balance: Msat,
-    /// Credits and debits of these lines by kind, whenever they were.
-    pub kinds: Vec<AuditSum>,
-    /// Purchases debited by the cut, by inbox; those still in the outbox are in `under_way` too.
-    pub sold: Vec<AuditSum>,
-    /// Sendings debited by the cut, by id.
-    pub sent: Vec<AuditSum>,
-    /// Sendings received, by id.
-    pub received: Vec<AuditSum>,
-    /// Orders and sendings not yet delivered, debited by the cut, by inbox or id.
-    pub under_way: Vec<AuditSum>,
-    /// What each inbox has folded in (on the first page).
-    pub inboxes: Vec<AuditSum>,
-}
-satchel_json::read!(AccountAudit {
-    balances,
-    lines,
-    upto,
-    balance,
-    kinds,
-    sold,
-    sent,
-    received,
-    under_way,
-    inboxes,
-    ..
-});
-
-/// A sum by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditSum {
-    /// A kind, an inbox or an id.
-    pub name: String,
-    /// Credits.
-    pub credit: Msat,
-    /// Debits.
-    pub debit: Msat,
-    /// How many.
-    pub count: u64,
-}
-satchel_json::read!(AuditSum {
-    name,
-    credit,
-    debit,
-    count,
-    ..
-});
-
-/// The sums of some credits of an inbox, for an audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InboxAudit {
-    /// Gross of the credits on this page that were debited by the cut.
-    pub by_cut: Msat,
-    /// Gross of all credits on this page.
-    pub all: Msat,
-    /// How many.
-    pub count: u64,
-    /// Where to go on; none on the last page.
-    pub next: Option<String>,
-    /// What has gone home, net and fee together, acknowledged.
-    pub folded: Msat,
-    /// What waits or is on its way home, net and fee together.
-    pub waiting: Msat,
-    /// Of it, what may or may not have reached home yet: net.
-    pub folding_net: Msat,
-    /// And fee.
-    pub folding_fee: Msat,
-    /// Net that has gone home.
-    pub folded_net: Msat,
-    /// What accounts call it, if that is another name than the one it was asked by.
-    pub called: Option<String>,
-}
-satchel_json::read!(InboxAudit {
-    by_cut,
-    all,
-    count,
-    next,
-    folded,
-    waiting,
-    folding_net,
-    folding_fee,
-    folded_net,
-    called,
-    ..
-});
-
-/// Accounts of a shard of the directory, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DirectoryPage {
-    /// At most 1,000.
-    pub accounts: Vec<String>,
-    /// Whether there are more.
-    pub more: bool,
-}
-satchel_json::read!(DirectoryPage { accounts, more, .. });
+satchel_json::read!(Received { msat, parts, .. });
 
 /// `POST /fund` of an account object (test money).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

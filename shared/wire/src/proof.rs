@@ -54,6 +54,16 @@ pub struct Proven {
     pub key: Thumbprint,
     /// Its unique id, for remembering.
     pub jti: String,
+    /// When it was made, Unix seconds.
+    pub iat: u64,
+}
+
+impl Proven {
+    /// Whether it is still good, as far as time goes.
+    #[must_use]
+    pub fn is_timely(&self, now_s: u64) -> bool {
+        self.iat.abs_diff(now_s) <= MAX_SKEW_S
+    }
 }
 
 /// Verifies a proof and says whose it is. Whether that key may act is the caller's question.
@@ -94,6 +104,7 @@ pub async fn verify(
     Ok(Proven {
         key,
         jti: claims.jti,
+        iat: claims.iat,
     })
 }
 

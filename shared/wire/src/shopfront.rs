@@ -103,6 +103,10 @@ shapes! {
         refunded_msat: u64,
         /// Visible renderings of the frame or the work page.
         views: u64,
+        /// How often what was bought was played.
+        plays: u64,
+        /// For how long, seconds.
+        played_s: u64,
     }
     /// A change of a work.
     WorkNews {

@@ -1,18 +1,24 @@
 // The window in which a buyer approves a price: on the wallet host, at the top level, never in a frame.
 import { fundingId } from '../../../sdk/js/src/ids.js';
-import { formatUsd, msatToUsd, usdToMsat } from '../../../sdk/js/src/money.js';
+import { usdToMsat } from '../../../sdk/js/src/money.js';
 import { copiesLeft } from '../../../sdk/js/src/terms.js';
 import { sleep } from '../../../sdk/js/src/client.js';
-import { explain } from '../frame/problems.js';
+import { allowSite, forgetSite, siteGrant } from '../identity/sites.js';
 import { loadConfig } from '../shared/config.js';
+import { fill, languageSwitch, usd, words } from '../shared/i18n.js';
+import { explain } from '../shared/problems.js';
 import { $, el } from '../shared/ui.js';
 import { createWallet, loadWallet, walletClient, wordsOnce } from '../shared/wallet-store.js';
 import { owned as findOwned, readAccount } from '../wallet/account.js';
 import { exactBits, worth } from '../wallet/money.js';
+import { unpriced } from '../wallet/receipts.js';
 import { action, alertBox, facts, notice, problemBox, show, testBadge } from '../wallet/view.js';
+import { allowance } from './allow.js';
 import { dropOrder, keepOrder, keptOrder } from './orders.js';
 import { readRequest } from './request.js';
-import { text } from './text.js';
+import { text as catalogue } from './text.js';
+
+const text = words(catalogue);
 
 /** A press this soon after the window appeared was meant for the page below it. */
 const CALM_MS = 500;
@@ -23,21 +29,27 @@ const MARGIN_S = 5;
 /** Pauses between sending the same order again; then the buyer is asked. */
 const RETRIES_MS = [1000, 2000, 4000, 8000, 15_000];
 /** Not offered any more: who owns the work may have it all the same. */
+const GRANT_OVER = new Set(['cap_exceeded', 'delegation_expired', 'scope_missing', 'wrong_key']);
 const NOT_OFFERED = new Set(['sold_out', 'work_unpublished']);
 
 const root = $('#app');
+fill(document, text);
+languageSwitch();
 const client = await walletClient();
 const { issuer } = await loadConfig();
 const request = self.top === self ? await readRequest(location.hash, { issuer, referrer: document.referrer }) : null;
 
 /** What is known so far; `wallet` and `account` are null before there is a wallet. */
-let offer = { quote: null, copies: null, wallet: null, account: null, owned: null, reminder: false };
+let offer = { quote: null, copies: null, wallet: null, account: null, owned: null, reminder: false, grant: null };
 let shownAt = Infinity;
 /** Something was signed in this window: after a refusal the next try is the buyer's. */
 let signed = false;
+/** Whether the site's permission pays; and what of a new one was not given, in words. */
+let byGrant = false;
+let trouble = '';
 
 const calm = () => performance.now() - shownAt >= CALM_MS;
-const price = (quote) => (quote.usd_micros === 0 ? text.free : text.pay(formatUsd(quote.usd_micros)));
+const price = (quote) => (quote.usd_micros === 0 ? text.free : text.pay(usd(quote.usd_micros)));
 const amount = (msat, rate) => text.balanceValue(worth(msat, rate.usd_micros_per_btc), exactBits(msat));
 
 function page(...nodes) {
@@ -71,22 +83,29 @@ async function finish(heading, testMoney) {
       el('div', { class: 'tick', 'aria-hidden': 'true' }),
       el('h1', { textContent: heading }),
       testMoney && testBadge(text.testMoney, text.testMoneyHint),
+      byGrant && el('p', { textContent: text.allowed(new URL(request.site).host) }),
+      trouble && notice(text.allowFailed(trouble), 'warn'),
       el('p', { class: 'muted leaving', role: 'status', textContent: request.returnTo ? text.goingBack : text.closing }),
       // A popup has no way back to offer: the page that waits is still there.
       request.returnTo && offer.quote ? back : null),
   );
-  await sleep(1100);
+  // Long enough to be read.
+  await sleep(trouble ? 5000 : 1100);
   leave();
 }
 
 // ---------------------------------------------------------------- paying
 
-async function approve() {
-  if (calm()) await sign();
+async function approve(terms = null) {
+  if (calm()) await sign({ terms });
 }
 
-/** Signs what is shown, keeps it, then sends it. */
-async function sign() {
+/**
+ * Signs what is shown, keeps it, then sends it.
+ * @param {{terms?: object|null, key?: import('../../../sdk/js/src/keys.js').Key}} [options] `terms` of a permission for the site, given
+ *   before the payment so that the page finds it with its receipt; `key` signs, else this device's
+ */
+async function sign({ terms = null, key = offer.wallet.device } = {}) {
   const { wallet } = offer;
   signed = true;
   busy(offer.quote.msat > 0 ? text.sending : text.getting);
@@ -98,7 +117,9 @@ async function sign() {
       return drawOffer(notice(text.changed, 'warn'));
     }
     const { quote } = offer;
-    const { jws } = await client.makeOrder({ key: wallet.device, account: wallet.account, quote, cnf: request.jkt, order: request.order });
+    if (terms) trouble = await allow(terms);
+    byGrant = key !== wallet.device;
+    const { jws } = await client.makeOrder({ key, account: wallet.account, quote, cnf: request.jkt, order: request.order });
     const kept = { order: request.order, jws, jkt: request.jkt, state: 'sent', shown: { title: quote.title, work: quote.work, usd_micros: quote.usd_micros, msat: quote.msat, ledger: quote.ledger } };
     await keepOrder(kept);
     await send(kept);
@@ -107,10 +128,19 @@ async function sign() {
   }
 }
 
+async function allow(terms) {
+  try {
+    await allowSite(offer.wallet, client, { site: request.site, x: request.x, ...terms });
+    return '';
+  } catch (error) {
+    return explain(error).title;
+  }
+}
+
 /** @returns {Promise<boolean>} whether the new offer differs in what matters */
 async function renew() {
   const old = offer.quote;
-  offer.quote = await client.quote(request.work);
+  offer.quote = await client.quote(request.work, { usdMicros: request.usdMicros });
   return ['usd_micros', 'msat', 'version', 'terms_digest', 'ledger'].some((name) => old[name] !== offer.quote[name]);
 }
 
@@ -121,7 +151,7 @@ async function send(kept) {
       const answer = await client.order(kept.jws, { onPending: () => busy(text.pending) });
       await keepOrder({ ...kept, state: 'posted' });
       const { shown } = kept;
-      let heading = text.paid(formatUsd(shown.usd_micros));
+      let heading = text.paid(usd(shown.usd_micros));
       if (answer.owned || kept.state === 'posted') heading = text.ownedDone;
       else if (shown.usd_micros === 0) heading = text.gotFree;
       return await finish(heading, shown.ledger === 'test');
@@ -148,6 +178,11 @@ async function refused(error) {
   await dropOrder(request.order);
   if (['quote_expired', 'order_expired', 'quote_invalid'].includes(error.code)) return load(() => notice(text.renewed, 'warn'));
   // Loading tells the ledger of this device anew.
+  if (offer.grant && GRANT_OVER.has(error.code)) {
+    // The permission has ended or is used up for today: the buyer decides.
+    if (error.code !== 'cap_exceeded') await forgetSite(offer.wallet.account, request.site);
+    return load(() => notice(text.overGrant(new URL(request.site).host), 'warn'));
+  }
   if (error.code === 'delegation_expired') return load(() => notice(text.signedInAgain, 'warn'));
   return load(() => problemBox(error));
 }
@@ -165,7 +200,7 @@ function siteName() {
 function top(quote) {
   return el('div', { class: 'stack tight' },
     el('h1', { textContent: quote.msat === 0 ? text.headingFree(quote.title) : text.heading(quote.title) }),
-    el('p', { class: 'sum' }, el('span', { class: 'dollars', textContent: quote.usd_micros === 0 ? text.freePrice : formatUsd(quote.usd_micros) }), el('span', { class: 'muted', textContent: text.exactly(exactBits(quote.msat)) })),
+    el('p', { class: 'sum' }, el('span', { class: 'dollars', textContent: quote.usd_micros === 0 ? text.freePrice : usd(quote.usd_micros) }), el('span', { class: 'muted', textContent: text.exactly(exactBits(quote.msat)) })),
     left(quote) && el('p', { class: 'muted copies', textContent: left(quote) }),
     quote.ledger === 'test' && el('p', {}, testBadge(text.testMoney, text.testMoneyHint), ' ', el('span', { class: 'muted small', textContent: text.testMoneyHint })));
 }
@@ -174,7 +209,7 @@ function top(quote) {
 function left({ terms, usd_micros: due }) {
   const { copies } = offer;
   if (!copies) return '';
-  const free = due === 0 && copies.free > 0 && text.freeLeft(copies.free, terms.giveaway, formatUsd(terms.usd_micros));
+  const free = due === 0 && copies.free > 0 && text.freeLeft(copies.free, terms.giveaway, usd(terms.usd_micros));
   return [free, Number.isFinite(copies.left) && text.left(copies.left, terms.limit)].filter(Boolean).join(' ');
 }
 
@@ -182,7 +217,7 @@ const about = (quote) => [
   [text.useLabel, text.use[quote.terms.use] ?? ''],
   [text.shop, new URL(issuer).host],
   [text.site, siteName()],
-  [text.total, text.totalValue(formatUsd(quote.usd_micros))],
+  [text.total, text.totalValue(usd(quote.usd_micros))],
 ];
 
 function drawNoWallet(message) {
@@ -191,7 +226,7 @@ function drawNoWallet(message) {
     top(quote), message, facts(...about(quote)),
     el('section', { class: 'notice', 'aria-labelledby': 'make' }, el('h2', { id: 'make', textContent: text.makeHeading }), el('p', { textContent: text.makeHint })),
     el('div', { class: 'buttons' }, action(text.make, make, 'primary large full'), cancelButton()),
-    el('p', { class: 'center small' }, el('a', { href: '/wallet#restore', target: '_blank', rel: 'noopener', textContent: text.restore })),
+    el('p', { class: 'center small' }, el('a', { href: '/wallet', target: '_blank', rel: 'noopener', textContent: text.restore })),
   );
 }
 
@@ -200,7 +235,7 @@ function drawOwned(message) {
     el('h1', { textContent: text.headingOwned(offer.quote.title) }), message,
     el('p', { textContent: text.ownedHint }),
     facts(...about(offer.quote).slice(0, 3)),
-    el('div', { class: 'buttons' }, action(text.open, approve, 'primary large full'), cancelButton()),
+    el('div', { class: 'buttons' }, action(text.open, () => approve(), 'primary large full'), cancelButton()),
   );
 }
 
@@ -211,13 +246,18 @@ function drawOffer(message) {
   const { balance_msat: balance, rate } = account;
   const missing = quote.msat - balance;
   const add = account.test_money
-    ? action(text.addTest(formatUsd(TEST_USD)), addTestMoney, missing > 0 ? 'primary large full' : '')
+    ? action(text.addTest(usd(TEST_USD)), addTestMoney, missing > 0 ? 'primary large full' : '')
     : el('a', { class: 'button full', href: '/wallet', target: '_blank', rel: 'noopener', textContent: text.addReal });
+  // Only the root key can let a site spend, and only a site that our own page has named.
+  const mayAllow = wallet.root && request.believed && request.site && !offer.grant && quote.msat > 0 && missing <= 0;
+  const pay = action(price(quote), () => approve(allowed?.terms()), 'primary large full');
+  const allowed = mayAllow ? allowance(request.site, quote, (on) => (pay.textContent = on ? text.payAllow(usd(quote.usd_micros)) : price(quote))) : null;
   page(
     top(quote), message,
     facts(...about(quote), quote.msat > 0 && [text.balance, amount(balance, rate)], quote.msat > 0 && missing <= 0 && [text.after, amount(-missing, rate)]),
     missing > 0 && notice(text.short(text.balanceValue(worth(missing, rate.usd_micros_per_btc, { up: true }), exactBits(missing))), 'warn'),
-    el('div', { class: 'buttons' }, missing > 0 ? add : action(price(quote), approve, 'primary large full'), cancelButton()),
+    allowed?.node,
+    el('div', { class: 'buttons' }, missing > 0 ? add : pay, cancelButton()),
     reminder && el('p', { class: 'muted small center' }, text.remind, el('a', { href: '/wallet#words', target: '_blank', rel: 'noopener', textContent: text.remindLink }), '.'),
   );
 }
@@ -242,7 +282,7 @@ async function addTestMoney() {
     await client.testMoney(wallet.account, wallet.device, { id: addTestMoney.id, msat: usdToMsat(TEST_USD, account.rate.usd_micros_per_btc) });
     addTestMoney.id = null;
     await readBalance();
-    drawOffer(notice(text.added(formatUsd(TEST_USD)), 'good'));
+    drawOffer(notice(text.added(usd(TEST_USD)), 'good'));
   } catch (error) {
     drawOffer(problemBox(error));
   }
@@ -258,14 +298,10 @@ async function readBalance() {
   offer = { ...offer, ...known, owned, reminder: words !== null };
 }
 
-/** For what is owned nothing is quoted: the ledger looks at that first, and issues the receipt anew. */
-const unpriced = ({ work, title, terms, terms_digest, ledger }, { version, usd_micros, msat }) =>
-  ({ quote: 'owned', work, version, title, terms, terms_digest, ledger, usd_micros, msat, expires: Infinity });
-
 async function load(message = () => null) {
   busy(text.loading);
   try {
-    const [asked, wallet] = await Promise.all([client.quote(request.work).catch((error) => error), loadWallet()]);
+    const [asked, wallet] = await Promise.all([client.quote(request.work, { usdMicros: request.usdMicros }).catch((error) => error), loadWallet()]);
     const gone = asked instanceof Error;
     if (gone && !(wallet && NOT_OFFERED.has(asked.code))) throw asked;
     offer = { ...offer, quote: gone ? null : asked, copies: null, wallet };
@@ -281,6 +317,12 @@ async function load(message = () => null) {
     document.title = `${text.heading(quote.title)} – ${text.brand}`;
     // The tap was made in our own frame, for that frame's key, and what is owned is not charged again: no second tap.
     if (offer.owned && request.believed && !signed) return await sign();
+    // Nor for what the site may spend; the ledger has the last word on how much that is today.
+    offer.grant = wallet && !offer.owned && request.believed && request.site && !request.x && !request.ask ? await siteGrant(offer.wallet.account, request.site) : null;
+    if (offer.grant && !signed && offer.account.balance_msat >= quote.msat) {
+      if (quote.msat <= offer.grant.maxOrderMsat) return await sign({ key: offer.grant.key });
+      return drawOffer(notice(text.overGrant(new URL(request.site).host), 'warn'));
+    }
     drawOffer(message());
   } catch (error) {
     page(el('h1', { textContent: text.stateHeading }), problemBox(error, action(text.again, () => load(), 'primary'), cancelButton()));

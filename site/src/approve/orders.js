@@ -23,7 +23,11 @@ const orders = async (mode) => {
   opening ??= (() => {
     const request = indexedDB.open(NAME, 1);
     request.onupgradeneeded = () => request.result.createObjectStore('orders', { keyPath: 'order' });
-    return done(request);
+    return done(request).then((base) => {
+      // Erasing this browser must not wait for a window that stands open.
+      base.onversionchange = () => base.close();
+      return base;
+    });
   })();
   return (await opening).transaction('orders', mode, { durability: 'strict' }).objectStore('orders');
 };
@@ -43,3 +47,6 @@ export async function keepOrder(kept) {
 
 /** After a definite refusal: the id may be used for a new approval. @param {string} order */
 export const dropOrder = async (order) => done((await orders('readwrite')).delete(order));
+
+/** Orders whose answer never came: a window was closed, or the connection was lost. @returns {Promise<Kept[]>} */
+export const unfinished = async () => (await done((await orders('readonly')).getAll())).filter(({ state }) => state === 'sent');

@@ -2,6 +2,7 @@
 // The server has rendered title, price, button and link; this makes the button work.
 import { orderId, isOrderId } from '../../../sdk/js/src/ids.js';
 import { SatchelClient } from '../../../sdk/js/src/client.js';
+import { afterRefusal, covers, fetchGrant, spendGrant } from '../shared/grant.js';
 import { usd, words } from '../shared/i18n.js';
 import { el } from '../shared/ui.js';
 import { connect } from './channel.js';
@@ -92,6 +93,7 @@ function linkOnly() {
   main.dataset.view = 'link';
   button.hidden = true;
   if (!embedded) return fail({ code: 'browser_too_old' });
+  find('.line').after(link);
   link.className = 'button primary';
   link.textContent = state === 'published' ? text.buyOn(host) : text.seeOn(host);
   // WordPress follows the link for us; another page that gives a frame no windows gives it no way out at all.
@@ -107,7 +109,9 @@ function linkOnly() {
 
 const askAddress = (returnTo, ask) => {
   const site = embedded ? (document.referrer && new URL(document.referrer).origin) || '' : issuer;
-  return approveAddress(wallet, { order: entry.order, work, jkt: store.key.jkt, site, returnTo, amount: chosen(), ask });
+  // Only a key that outlasts this page is worth a permission; the wallet keeps one for the site otherwise.
+  const x = store.lasting && embedded ? store.key.jwk.x : '';
+  return approveAddress(wallet, { order: entry.order, work, jkt: store.key.jkt, site, returnTo, x, usd: chosen(), ask });
 };
 
 /**
@@ -119,8 +123,73 @@ function sameTabAddress() {
   return embedded ? `${page}#${new URLSearchParams({ order: entry.order })}` : askAddress(page);
 }
 
+/** What this site may spend here without asking, as the wallet has allowed it to this frame's key. */
+const GRANT = { work: 'grant' };
+let grant = null;
+let quoting = null;
+/** The permission did not go far enough: the next press asks the wallet. */
+let askNext = false;
+
+/** Asked for as soon as somebody comes near the button: a price is held for some minutes. */
+function prepare() {
+  if (!grant || quoting) return;
+  const asked = client.quote(work, { usdMicros: chosen() || undefined });
+  quoting = { asked, quote: null };
+  asked.then((quote) => (quoting.quote = quote), () => (quoting = null));
+}
+
+async function spend() {
+  main.dataset.view = 'waiting';
+  button.hidden = true;
+  say(text.buying);
+  // The id is kept before it is sent: whatever is lost on the way, the work is owned and charged once.
+  await remember({ asked: true });
+  try {
+    prepare();
+    const quote = await quoting.asked;
+    if (!covers(grant, quote.msat)) return sendToWallet();
+    const { receipt } = await spendGrant(client, { key: store.key, grant, quote, order: entry.order, onPending: () => say(text.pending) });
+    await bought(receipt);
+  } catch (error) {
+    quoting = null;
+    // An earlier try came through after all: under another id the same work is not charged again.
+    if (error.code === 'order_conflict') {
+      await remember({ order: await orderId(work) });
+      return spend();
+    }
+    const what = afterRefusal(error);
+    if (what === 'over') await keepGrant(null);
+    if (what !== 'fail') return sendToWallet();
+    offer();
+    fail(error, spend);
+  }
+}
+
+/** A window needs a press of its own. */
+async function sendToWallet() {
+  askNext = true;
+  await remember({ order: await orderId(work), asked: false });
+  offer();
+  say(text.beyondGrant);
+  button.focus({ preventScroll: true });
+}
+
+async function keepGrant(given) {
+  grant = given;
+  await store.put({ ...GRANT, grant }).catch(() => {});
+}
+
+/** After a purchase in the wallet: it may have allowed the site more. */
+async function findGrant() {
+  if (!store.lasting || !embedded) return;
+  const given = await fetchGrant(client, store.key).catch(() => null);
+  if (given) await keepGrant(given);
+}
+
 function buy(event) {
   if (!watched.calm(event) || !entry.order) return;
+  const enough = grant && !askNext && (!quoting?.quote || covers(grant, quoting.quote.msat));
+  if (enough && watched.sure(event)) return void spend();
   // Nothing may come between the click and this call, or browsers call it an unasked popup. The order is known
   // already. `opener` is not used: pages with a strict opener policy cut it, although the window opened.
   self.open(askAddress('', !watched.sure(event)), '_blank', 'popup,width=440,height=760');
@@ -178,6 +247,7 @@ async function refused(error) {
 async function bought(receipt) {
   await remember({ receipt });
   channel.send('purchased', { work, receipt });
+  if (!grant) findGrant();
   say(text.paid);
   await open();
 }
@@ -263,7 +333,9 @@ async function begin() {
   }
   entry = await store.get(work).catch(() => ({ work }));
   button.addEventListener('click', (event) => (entry.receipt ? open() : buy(event)));
-  amounts?.addEventListener('change', offer);
+  grant = store.lasting ? ((await store.get(GRANT.work).catch(() => null))?.grant ?? null) : null;
+  for (const type of ['pointerenter', 'focus', 'touchstart']) button.addEventListener(type, prepare, { passive: true });
+  amounts?.addEventListener('change', () => ((quoting = null), offer()));
   amounts?.addEventListener('submit', (event) => event.preventDefault());
   if (!store.lasting) button.title = text.boughtBefore;
   watched = watchButton(button);

@@ -8,14 +8,16 @@ const POLL_MS = { first: 400, grow: 1.5, most: 2000, end: 600_000 };
 /**
  * Where the wallet is asked. Everything is in the fragment: no server's log sees who buys what.
  * @param {string} wallet its origin
- * @param {{order: string, work: string, jkt: string, site: string, returnTo?: string, amount?: number, ask?: boolean}} request
- *   `amount`: what the buyer chose to pay, millionths of a dollar, where more than the price may be paid; `ask`: the click
+ * @param {{order: string, work: string, jkt: string, site: string, returnTo?: string, x?: string, usd?: number, ask?: boolean}} request
+ *   `x`: the public half of a key that lasts, which a permission may be for; `usd`: what the buyer chose to pay, millionths
+ *   of a dollar, where more than the price may be paid; `ask`: the click
  *   may have been meant for something else, so nothing is paid without being asked about
  * @returns {string}
  */
-export function approveAddress(wallet, { order, work, jkt, site, returnTo, amount, ask }) {
+export function approveAddress(wallet, { order, work, jkt, site, returnTo, x, usd, ask }) {
   const parameters = new URLSearchParams({ order, work, jkt, site });
-  if (amount) parameters.set('amount', amount);
+  if (x) parameters.set('x', x);
+  if (usd) parameters.set('usd', usd);
   if (ask) parameters.set('ask', '1');
   if (returnTo) parameters.set('return', returnTo);
   return `${wallet}/approve#${parameters}`;

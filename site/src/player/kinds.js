@@ -48,3 +48,13 @@ export function streamKind({ mediaType, mse, size = 0 }) {
 
 /** @param {string} mediaType @returns {boolean} whether it is shown by a reader that is no media player: packed as it is, cut every MiB */
 export const isRead = (mediaType) => KINDS.some((kind) => !kind.codecs && kind.mediaTypes.includes(bare(mediaType)));
+
+/** What a browser can show by itself of a download. Anything else is for saving only: never a stranger's HTML on our origin. @param {string} mediaType */
+export function kindOf(mediaType) {
+  const type = bare(mediaType);
+  if (type === 'application/pdf') return 'pdf';
+  // An SVG is a document with scripts as soon as somebody opens it in a tab of its own.
+  if (type === 'image/svg+xml') return 'other';
+  const [kind] = type.split('/');
+  return ['audio', 'video', 'image'].includes(kind) ? kind : 'other';
+}

@@ -1,8 +1,8 @@
 // Feeds decrypted segments to a <video> or <audio> by Media Source Extensions, always only a little ahead of the
 // playhead: what was not asked for was not released, which is the whole point of a streamed work.
 
-/** Windows after the one being played that may be fetched. */
-const AHEAD = 2;
+/** Windows after the one being played that may be fetched. No more: of what may be opened at once, something stays for a seek. */
+const AHEAD = 1;
 /** Seconds already played that stay in the buffer, so that a short step back costs nothing. */
 const BEHIND_S = 30;
 /** A hole shorter than this is stepped over: encoders start the first frame some milliseconds late. */
@@ -14,6 +14,8 @@ const GAP_S = 0.5;
  * @property {number} [durationMs]
  * @property {{window: number, startMs: number, init: boolean}[]} segments
  * @property {(index: number, signal: AbortSignal) => Promise<Uint8Array>} read plaintext of a segment
+ * @property {(index: number, signal: AbortSignal) => AsyncIterable<Uint8Array>} [pieces] the same as it arrives, for a segment that
+ *   somebody waits for; it throws at its end where what came was not the creator's
  */
 
 const Source = () => self.ManagedMediaSource ?? self.MediaSource;
@@ -71,6 +73,8 @@ export function feed(media, work, { onError }) {
   let stopped = false;
   let failed = false;
   let last = -1;
+  // Somebody waits for what comes next: after the start and after a jump.
+  let urgent = true;
 
   // Safari gives a ManagedMediaSource to elements only that can't be cast elsewhere.
   if (Kind === self.ManagedMediaSource) media.disableRemotePlayback = true;
@@ -120,9 +124,36 @@ export function feed(media, work, { onError }) {
     if (keep > first) await forget(first, keep);
   };
 
-  const append = async (index, bytes) => {
-    // Raw audio (MP3) has no timestamps of its own: after a jump it is told where it stands.
+  // Raw audio (MP3) has no timestamps of its own: after a jump it is told where it stands.
+  const place = (index) => {
     if (buffer.mode === 'sequence' && index !== last + 1) buffer.timestampOffset = segments[index].startMs / 1000;
+  };
+
+  /** Appends a segment while it arrives. @returns {Promise<boolean>} false where it has to be read again as a whole */
+  const appendPieces = async (index, mine) => {
+    place(index);
+    try {
+      for await (const piece of work.pieces(index, mine.signal)) {
+        if (mine !== run || stopped) break;
+        if (piece.length > 0) await settle(() => buffer.appendBuffer(piece));
+      }
+    } catch (error) {
+      if (source.readyState === 'open') buffer.abort();
+      if (mine !== run || stopped || error.code === 'tampered' || error.name === 'QuotaExceededError') return false;
+      throw error;
+    }
+    if (mine !== run || stopped) {
+      // Half of a fragment is no fragment.
+      if (source.readyState === 'open') buffer.abort();
+      return false;
+    }
+    have.add(index);
+    last = index;
+    return true;
+  };
+
+  const append = async (index, bytes) => {
+    place(index);
     try {
       await settle(() => buffer.appendBuffer(bytes));
     } catch (error) {
@@ -148,7 +179,8 @@ export function feed(media, work, { onError }) {
     };
     const wanted = one(index);
     const after = nextSegment(segments, new Set([...have, index]), now());
-    if (after > index) one(after);
+    // What somebody waits for comes alone and as it arrives.
+    if (after > index && !urgent) one(after);
     return wanted;
   };
 
@@ -163,6 +195,11 @@ export function feed(media, work, { onError }) {
         if (index === -2 && source.readyState === 'open') source.endOfStream();
         if (index < 0) break;
         const mine = run;
+        if (urgent && work.pieces && !segments[index].init) {
+          urgent = false;
+          await appendPieces(index, mine);
+          continue;
+        }
         let bytes;
         try {
           bytes = await read(index);
@@ -194,6 +231,7 @@ export function feed(media, work, { onError }) {
     run = new AbortController();
     reads.clear();
     rescued.clear();
+    urgent = true;
     pump();
   };
 

@@ -5,7 +5,7 @@ import { SatchelError } from '../../../sdk/js/src/errors.js';
 import { sleep } from '../../../sdk/js/src/client.js';
 
 const RETRIES_MS = [400, 1500, 4000];
-const EXPIRED = new Set(['capability_expired', 'capability_invalid']);
+const EXPIRED = new Set(['capability_expired', 'capability_invalid', 'capability_elsewhere']);
 
 export class WindowKeys {
   #keys = new Map();
@@ -29,7 +29,7 @@ export class WindowKeys {
     this.#session = null;
   }
 
-  /** @param {number} window @param {AbortSignal} signal @returns {Promise<Uint8Array>} 32 bytes */
+  /** @param {number} window @param {AbortSignal} [signal] @returns {Promise<Uint8Array>} 32 bytes */
   key(window, signal) {
     const turn = this.#queue.then(async () => {
       if (!this.#keys.has(window)) this.#keys.set(window, await this.#ask(window, signal));
@@ -44,7 +44,12 @@ export class WindowKeys {
     for (;;) {
       if (signal?.aborted) throw new SatchelError('aborted', 'Stopped');
       try {
-        this.#session ??= await this.client.session(this.receipt, this.deviceKey, { signal });
+        if (!this.#session) {
+          // The first key comes with the session: one round trip before the first sound.
+          const opened = await this.client.session(this.receipt, this.deviceKey, { window, signal });
+          this.#session = { session: opened.session, capability: opened.capability };
+          if (opened.key) return b64uDecode(opened.key, 32);
+        }
         const { session, capability } = this.#session;
         const answer = await this.client.windowKey(session, window, capability, this.deviceKey, { signal });
         this.#session = { session, capability: answer.capability };

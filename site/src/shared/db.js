@@ -44,3 +44,20 @@ export const put = (store, key, value) => run(store, 'readwrite', (s) => s.put(v
 export const add = (store, key, value) => run(store, 'readwrite', (s) => s.add(value, key));
 /** @param {'wallet'|'works'} store @param {string} key */
 export const remove = (store, key) => run(store, 'readwrite', (s) => s.delete(key));
+
+/** Deletes a database, whoever has it open. @param {string} name @returns {Promise<void>} */
+export const drop = (name) =>
+  new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = () => resolve();
+    request.onerror = () => reject(request.error);
+    // Other tabs close theirs when they are told (`onversionchange`); the deletion happens then.
+    request.onblocked = () => resolve();
+  });
+
+/** Everything of wallet and studio. */
+export async function erase() {
+  (await open()).close();
+  opened = undefined;
+  await drop(NAME);
+}

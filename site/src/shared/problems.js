@@ -9,8 +9,11 @@ import { text } from './problems.text.js';
  */
 export function explain(error) {
   const t = words(text);
-  // No answer of the shop, but a slip of ours.
-  if (typeof error?.code !== 'string') return { code: 'internal', title: t.unexpected[0], next: t.unexpected[1] };
+  if (typeof error?.code !== 'string') {
+    // No answer of the shop, but a slip of ours: it must not be hidden behind kind words.
+    console.error(error);
+    return { code: 'internal', title: t.unexpected[0], next: t.unexpected[1] };
+  }
   const { code } = error;
   // A refusal of the issuer has a status. Without one it is said of a file, by the code that reads it.
   const known = (code === 'sold_out' && error.members?.of === 'giveaway' && t.noFreeCopy) || (!error.status && t.ofFiles[code]) || t.codes[code];

@@ -2,7 +2,7 @@
 // on, so that an upload goes on while its creator looks at the shop.
 import { loadConfig } from '../shared/config.js';
 import { fill, languageSwitch, words } from '../shared/i18n.js';
-import { $, announce, problemNotice } from '../shared/ui.js';
+import { $, announce, el, problemNotice } from '../shared/ui.js';
 import { createWallet, walletClient } from '../shared/wallet-store.js';
 import { text } from './text.js';
 
@@ -67,6 +67,11 @@ async function show({ moveFocus = true } = {}) {
     // The view, not its first field: what has changed is read from its beginning.
     $(`#view-${name}`).focus({ preventScroll: true });
     scrollTo({ top: 0 });
+  }
+  if (!context.wallet.creator && name !== 'account') {
+    // Let in by another device: what a creator does needs the key that is there.
+    const { text } = await import('../identity/parts.js');
+    return $(`#view-${name}`).replaceChildren(el('p', { class: 'notice warn', textContent: text.studioNone }));
   }
   try {
     (await mount(name))?.shown?.(query);

@@ -14,7 +14,7 @@ export async function readAccount(client, wallet) {
   try {
     return { wallet: known, account: await client.account(known.account, known.device) };
   } catch (error) {
-    if (!TELL_AGAIN.has(error.code)) throw error;
+    if (!TELL_AGAIN.has(error.code) || !known.root) throw error;
     // Signed out from elsewhere, the account is in another epoch, which the refusal tells.
     const epoch = Number.isSafeInteger(error.members?.epoch) ? error.members.epoch : known.delegation?.epoch;
     known = await ensureDelegated({ ...known, delegation: { issuer: client.issuer, expires: 0, epoch } }, client);

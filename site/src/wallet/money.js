@@ -18,6 +18,17 @@ export function exactBits(msat) {
 }
 
 /**
+ * About what an amount of Bits is worth, to the cent: for sums that were chosen in dollars.
+ * @param {number} msat @param {number} rate usd_micros_per_btc
+ * @returns {string}
+ */
+export function roughly(msat, rate) {
+  const micros = msatToUsd(msat, rate);
+  const step = micros >= 9_950 ? 10_000 : 100;
+  return usd(Math.round(micros / step) * step);
+}
+
+/**
  * What an amount of Bits is worth in dollars, cut to cents (to the hundredth of a cent below one cent).
  * @param {number} msat @param {number} rate usd_micros_per_btc
  * @param {{up?: boolean}} [options] `up` for what is missing: cut, it would still be missing afterwards

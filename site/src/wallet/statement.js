@@ -1,6 +1,7 @@
 // The account's journal for people: every movement with the balance after it, and as files.
 import { words } from '../shared/i18n.js';
 import { announce, el } from '../shared/ui.js';
+import { save } from '../identity/leave.js';
 import { exactBits } from './money.js';
 import { action, moment, notice, problemBox } from './view.js';
 import { text as catalogue } from './text.js';
@@ -17,13 +18,6 @@ function row(line) {
     el('th', { scope: 'row' }, el('span', { textContent: words }), el('span', { class: 'muted small' }, moment(line.time))),
     el('td', { class: `amount ${moved > 0 ? 'in' : ''}`, textContent: `${sign}${exactBits(Math.abs(moved))}` }),
     el('td', { class: 'amount', textContent: exactBits(line.balance_msat) }));
-}
-
-/** Gives a file to the browser's downloads. */
-function save(name, type, content) {
-  const url = URL.createObjectURL(new Blob([content], { type }));
-  el('a', { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /**

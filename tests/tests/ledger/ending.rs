@@ -13,6 +13,7 @@ use satchel_wire::internal::{AccountAudit, DirectoryPage, InboxAudit};
 use crate::{
     checks::{Held, Verdict, blob, entry_of, int, is_posted, must, sending_of, text},
     engine::Sim,
+    heard::HEARD,
     object::Object,
     shop::Entry,
     store::Store,
@@ -23,8 +24,10 @@ use crate::{
 pub fn everything(sim: &Rc<Sim>) -> Verdict {
     let objects = sim.objects();
     let [mut kept, mut funded, mut sold] = sim.retired.get();
-    let mut credited = 0;
+    let (mut credited, mut told) = (0, 0);
     let mut home: BTreeMap<String, u64> = BTreeMap::new();
+    let (mut got, mut due) = (Parts::new(), Parts::new());
+    let mut tellable = 0;
     let refunds = refunds(&objects);
     for object in &objects {
         must!(
@@ -61,9 +64,18 @@ pub fn everything(sim: &Rc<Sim>) -> Verdict {
                         Kind::Purchase if is_posted(row.state) => {
                             sold += 1;
                             purchase(sim, key, &row, &refunds)
+                                .and_then(|()| dues(sim, &row, &mut due))
                                 .map_err(|why| format!("{}: {why}", object.name))?;
+                            tellable += 1;
                         }
                         Kind::Purchase | Kind::Reissue | Kind::Fold => {}
+                        Kind::Refund if is_posted(row.state) => {
+                            sending(sim, key, &row)?;
+                            let sale = sending_of(&row).sale.unwrap();
+                            let shop = sale.creator.unwrap();
+                            is_heard(sim, shop.as_str(), &sending_of(&row).id, row.msat.get())?;
+                            tellable += 1;
+                        }
                         _ => sending(sim, key, &row)?,
                     }
                 }
@@ -71,10 +83,11 @@ pub fn everything(sim: &Rc<Sim>) -> Verdict {
                     let name = String::from_utf8(name.clone()).unwrap();
                     let inbox = sim.known(Sort::Inbox, &name).ok_or("announced by nobody")?;
                     let number = Held::of(&inbox.data()).number;
-                    // Where there was no fee, its account has no batches.
-                    let fees = object.name.starts_with("fees-");
-                    let all = int(row, 0) == number || (fees && int(row, 0) < number);
-                    must!(all, "{name}: {} of {number} batches", int(row, 0));
+                    must!(int(row, 0) <= number, "{name}: {} of {number}", int(row, 0));
+                    if int(row, 1) > 0 {
+                        let part = (name.clone(), object.name.to_string());
+                        *got.entry(part).or_insert(0) += int(row, 1);
+                    }
                     *home.entry(name).or_insert(0) += int(row, 1);
                 }
                 journal(sim, object)?;
@@ -85,8 +98,13 @@ pub fn everything(sim: &Rc<Sim>) -> Verdict {
                 credited += data.all(&CREDITS).len() as u64;
             }
             Sort::Work => stock(sim, object)?,
+            Sort::Shop => told += data.all(&HEARD).len() as u64,
             Sort::Directory => {}
         }
+    }
+    if sim.retired.get()[2] == 0 {
+        must!(got == due, "came home: {got:?}; was sold: {due:?}");
+        must!(told == tellable, "shops heard {told} of {tellable}");
     }
     for object in objects.iter().filter(|object| object.sort == Sort::Inbox) {
         let folded = Held::of(&object.data()).folded;
@@ -100,6 +118,51 @@ pub fn everything(sim: &Rc<Sim>) -> Verdict {
     }
     must!(kept == funded, "{funded} msat came in, {kept} are there");
     must!(sold == credited, "{sold} sales, {credited} credits");
+    Ok(())
+}
+
+/// Sums by inbox and account.
+type Parts = BTreeMap<(String, String), u64>;
+
+/// What everybody gets of a sale; its shop has heard of it.
+fn dues(sim: &Sim, row: &TransferRow, due: &mut Parts) -> Verdict {
+    let entry = entry_of(row);
+    let out = entry.credit.as_ref().ok_or("a purchase without a credit")?;
+    let credit = &out.credit;
+    let mut rest = credit.gross.get() - credit.fee.get();
+    let mut parts = vec![(book::fees_of(credit.payee.as_str()), credit.fee.get())];
+    for part in credit.splits.iter().flatten() {
+        rest -= part.msat.get();
+        parts.push((part.account.clone(), part.msat.get()));
+    }
+    let weights: Vec<u64> = parts.iter().map(|(_, msat)| *msat).collect();
+    parts.push((credit.payee.to_string(), rest));
+    for (account, msat) in parts.into_iter().filter(|(_, msat)| *msat > 0) {
+        *due.entry((out.inbox.clone(), account)).or_insert(0) += msat;
+    }
+    // Nobody bears more of a refund than they got; all of it gives everything back.
+    let borne = entry.borne.unwrap_or_default();
+    for (borne, got) in borne.iter().zip(&weights) {
+        let (borne, back) = (borne.msat.get(), row.refunded.get());
+        let exact = u128::from(*got) * u128::from(back);
+        let off = (u128::from(borne) * u128::from(row.msat.get())).abs_diff(exact);
+        let refunds = 64 * u128::from(row.msat.get());
+        must!(borne <= *got && off <= refunds, "bears {borne} of {got}");
+        must!(
+            row.refunded < row.msat || borne == *got,
+            "bears {borne} of {got}"
+        );
+    }
+    let shop = credit.creator.as_ref().ok_or("sold by nobody")?;
+    let order = entry.transfer.agreement.order.as_str();
+    is_heard(sim, shop.as_str(), order, row.msat.get())
+}
+
+fn is_heard(sim: &Sim, shop: &str, id: &str, msat: u64) -> Verdict {
+    let shop = sim.known(Sort::Shop, shop).ok_or("a shop heard nothing")?;
+    let data = shop.data();
+    let heard = data.get(&HEARD, id.as_bytes()).map(|row| int(row, 0));
+    must!(heard == Some(msat), "the shop heard {heard:?} of {id}");
     Ok(())
 }
 
@@ -158,7 +221,7 @@ fn purchase(sim: &Sim, key: &[u8], row: &TransferRow, refunds: &BTreeMap<Vec<u8>
 fn sending(sim: &Sim, key: &[u8], row: &TransferRow) -> Verdict {
     let sending = sending_of(row);
     let other = match row.kind {
-        Kind::Refund | Kind::CorrectionOut | Kind::FeeOut => &sending.to,
+        Kind::Refund | Kind::CorrectionOut | Kind::FeeOut | Kind::SplitOut => &sending.to,
         _ => &sending.from,
     };
     let other = sim.known(Sort::Account, other);
@@ -258,7 +321,7 @@ pub async fn audit(entry: &Entry, cut: u64) -> Verdict {
                 if kind.name == "test_money" {
                     funded += kind.credit.get();
                 }
-                if kind.name == "fee_returned" {
+                if matches!(kind.name.as_str(), "fee_returned" | "split_returned") {
                     fees[0] += kind.credit.get();
                     fees[1] += kind.debit.get();
                 }

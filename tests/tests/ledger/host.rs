@@ -12,7 +12,7 @@ use satchel_ledger_worker::{
 };
 use satchel_wire::Result;
 
-use crate::{engine::Sim, object::Object, store::Store, tables::Sort, trouble::Plant};
+use crate::{engine::Sim, heard, object::Object, store::Store, tables::Sort, trouble::Plant};
 
 /// Believes whatever has the length of a signature.
 pub struct Believer;
@@ -36,6 +36,7 @@ enum Machine {
     Inbox(Inbox),
     Work(Rc<Work>),
     Directory,
+    Shop,
 }
 
 impl Life {
@@ -47,6 +48,7 @@ impl Life {
                 Sort::Inbox => Machine::Inbox(Inbox::default()),
                 Sort::Work => Machine::Work(Rc::default()),
                 Sort::Directory => Machine::Directory,
+                Sort::Shop => Machine::Shop,
             },
             sim: Rc::clone(sim),
             object: Rc::clone(object),
@@ -60,6 +62,7 @@ impl Life {
             Machine::Inbox(inbox) => inbox.serve(self, &path, body).await,
             Machine::Work(work) => Work::serve(work, self, &path, body).await,
             Machine::Directory => directory::serve(self, &path, body).await,
+            Machine::Shop => heard::serve(self, Rc::clone(&self.sim), body).await,
         }
     }
 
@@ -68,7 +71,7 @@ impl Life {
         match &self.machine {
             Machine::Account(account) => account.alarm(self).await,
             Machine::Inbox(inbox) => inbox.alarm(self).await,
-            Machine::Work(_) | Machine::Directory => Ok(()),
+            Machine::Work(_) | Machine::Directory | Machine::Shop => Ok(()),
         }
     }
 }

@@ -138,6 +138,8 @@ fn a_credit_beyond_the_range_changes_nothing() {
         time: 0,
         sale: None,
         reason: Some("because".into()),
+        parts: None,
+        told: None,
         fee_due: None,
         fee_back: None,
         left: None,

@@ -60,6 +60,17 @@ pub struct Town {
 const CAPPED: std::ops::Range<u32> = 1..3;
 pub const CAP: u64 = 2_500;
 
+/// Two works in three are shared with some others.
+fn shared(sim: &Sim, mut ware: Ware, people: &[Person]) -> Ware {
+    for _ in 0..sim.below(3) {
+        let who = &people[sim.below(people.len() as u64) as usize];
+        if who.account != ware.seller.account {
+            ware = ware.with(who, 1 + sim.below(4_999) as u32);
+        }
+    }
+    ware
+}
+
 impl Town {
     pub fn of(sim: &Rc<Sim>) -> Rc<Self> {
         let sellers = 2 + sim.below(2) as usize;
@@ -84,6 +95,7 @@ impl Town {
                     people[n % sellers].clone(),
                     terms(price, limit, giveaway),
                 );
+                let ware = shared(sim, ware, &people);
                 let name = Rc::from(ware.work.as_str());
                 sim.limits.borrow_mut().insert(name, (limit, giveaway));
                 ware
@@ -422,6 +434,8 @@ impl Town {
             time: 0,
             sale: None,
             reason: Some("because".into()),
+            parts: None,
+            told: None,
             fee_due: None,
             fee_back: None,
             left: None,
@@ -470,6 +484,8 @@ impl Town {
         let mut next = self.wares.borrow()[ware].clone();
         next.version += 1;
         next.terms.usd_micros = 100 + self.sim.below(1_200);
+        next.splits.clear();
+        next = shared(&self.sim, next, &self.people);
         for _ in 0..20 {
             match self.entry().publish(&next).await {
                 Ok(_) => {
@@ -501,7 +517,11 @@ impl Town {
         let few = |chance: u32| sim.chance(chance).then(|| 1 + sim.below(5) as u32);
         let offer = terms(100 + sim.below(1_500), few(3_500), few(2_500));
         let seller = self.people[n % self.sellers].clone();
-        let ware = Ware::of(&format!("work {n}"), seller, offer);
+        let ware = shared(
+            sim,
+            Ware::of(&format!("work {n}"), seller, offer),
+            &self.people,
+        );
         let name = Rc::from(ware.work.as_str());
         let copies = (offer.limit, offer.giveaway);
         sim.limits.borrow_mut().insert(name, copies);

@@ -8,6 +8,7 @@ use satchel_domain::{
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
     ledger::LedgerId,
     money::Msat,
+    splits::Split,
     terms::{Terms, Use},
     work::WorkState,
 };
@@ -106,6 +107,7 @@ pub struct Ware {
     pub terms: Terms,
     pub version: u32,
     pub title: String,
+    pub splits: Vec<Split>,
 }
 
 impl Ware {
@@ -121,7 +123,16 @@ impl Ware {
             terms,
             version: 1,
             title: name.into(),
+            splits: Vec::new(),
         }
+    }
+
+    /// Shared with somebody.
+    pub fn with(mut self, who: &Person, bps: u32) -> Self {
+        let account = who.account.clone();
+        self.splits.retain(|split| split.account != account);
+        self.splits.push(Split { account, bps });
+        self
     }
 
     pub fn terms_digest(&self) -> Digest {
@@ -160,7 +171,7 @@ impl Ware {
             }),
             title: self.title.clone(),
             terms: self.terms,
-            splits: None,
+            splits: Some(self.splits.clone()),
             listing: None,
         }
     }
@@ -247,15 +258,7 @@ impl Entry {
             self.forget(&claims.work);
             work = self.snapshot_for_order(&claims.work).await?;
         }
-        let ordered = work.map(|work| OrderedWork {
-            offer: work.offer(),
-            manifest_digest: work
-                .version(claims.version)
-                .map(|v| v.manifest_digest.clone()),
-            usage: work.record.terms.usage,
-            title: work.record.title.clone(),
-            slots: work.slots,
-        });
+        let ordered = work.map(|work| OrderedWork::of(&work, claims.version));
         let order = AccountOrder {
             order: token.to_owned(),
             work: ordered,
@@ -332,7 +335,7 @@ impl Entry {
             media_type: "text/plain".into(),
             terms: ware.terms,
             payee: ware.seller.account.clone(),
-            splits: None,
+            splits: Some(ware.splits.clone()),
             listing: None,
         });
         let steps = [

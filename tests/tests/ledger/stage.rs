@@ -160,6 +160,8 @@ fn all_kinds(gap: Option<u64>) -> Result<u64, String> {
             time: 0,
             sale: None,
             reason: Some("because".into()),
+            parts: None,
+            told: None,
             fee_due: None,
             fee_back: None,
             left: None,
@@ -259,7 +261,7 @@ fn waits(sim: &Sim) -> usize {
             data.get(&HEAD, ONE).map_or(0, |row| blob(row, 7).len())
         }
         Sort::Inbox => usize::from(Held::of(&object.data()).waits()),
-        Sort::Work | Sort::Directory => 0,
+        Sort::Work | Sort::Directory | Sort::Shop => 0,
     };
     sim.objects().iter().map(|object| waits(object)).sum()
 }

@@ -8,6 +8,8 @@ use satchel_ledger_worker::rows::{
     ACCOUNT, CREDITS, DIRECTORY, HEAD, INBOX, Kind, State, TRANSFERS, TransferRow, WORK,
 };
 
+use crate::heard::SHOP;
+
 /// What kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sort {
@@ -15,6 +17,8 @@ pub enum Sort {
     Inbox,
     Work,
     Directory,
+    /// Another worker's: what a creator's shop was told.
+    Shop,
 }
 
 impl Sort {
@@ -23,6 +27,7 @@ impl Sort {
             "ACCOUNT" => Self::Account,
             "INBOX" => Self::Inbox,
             "WORK" => Self::Work,
+            "SHOPS" => Self::Shop,
             _ => Self::Directory,
         }
     }
@@ -33,6 +38,7 @@ impl Sort {
             Self::Inbox => INBOX.tables,
             Self::Work => WORK.tables,
             Self::Directory => DIRECTORY.tables,
+            Self::Shop => SHOP,
         }
     }
 }
@@ -168,6 +174,7 @@ impl Data {
             Kind::Refund,
             Kind::FeeOut,
             Kind::CorrectionOut,
+            Kind::SplitOut,
         ]
         .iter()
         .any(|kind| *kind as u64 == int(row, 0));

@@ -109,9 +109,7 @@ impl Answer {
         ];
         if let Some(length) = length {
             headers.push(("content-length", length.to_string()));
-            headers.push(("content-type", "application/vnd.satchel".to_owned()));
-            headers.push(("content-disposition", file.disposition()));
-            headers.push(("x-content-type-options", "nosniff".to_owned()));
+            headers.extend(file.headers());
         }
         headers.extend(content_range);
         headers

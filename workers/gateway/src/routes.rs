@@ -164,10 +164,9 @@ fn public_page(origins: &Origins, path: &str, segments: &[&str]) -> Destination 
         ["widget.js" | "widget.json" | "oembed"] | ["embed" | "w" | "badge", _, ..] => {
             Destination::Worker("WIDGET")
         }
-        // The script under a name that never changes its content.
-        ["widget", _] => file(path),
         ["hls", _, ..] => Destination::Worker("HLS"),
-        ["assets", _, ..] => file(path),
+        // `widget`: the script under a name that never changes its content.
+        ["widget", _] | ["assets", _, ..] => file(path),
         [""] => file("/home.html"),
         ["open"] => file("/open.html"),
         ["studio" | "wallet"] => elsewhere(&origins.wallet, path),

@@ -90,12 +90,23 @@ pub(crate) async fn part(
     n: u32,
     kind: Kind,
 ) -> Result<Part> {
+    let segment = front.table().get(n).ok_or(ErrorCode::NotFound)?;
+    let key = window(world, path, segment.window).await?;
+    part_of(path, front, n, kind, key)
+}
+
+/// Segment `n`, with the key of its window.
+pub(crate) fn part_of(
+    path: &HlsCapability,
+    front: &Front,
+    n: u32,
+    kind: Kind,
+    key: Key32,
+) -> Result<Part> {
     let table = front.table();
     let segment = table.get(n).ok_or(ErrorCode::NotFound)?;
     let leaf = table.leaf(n).ok_or(ErrorCode::NotFound)?;
     let range = front.segment_range(n).map_err(|_| ErrorCode::NotFound)?;
-    let key = window(world, path, segment.window).await?;
-    let media_type = front.manifest().media_type.clone();
     let opens = match kind {
         Kind::Sealed => None,
         Kind::Open => {
@@ -114,14 +125,19 @@ pub(crate) async fn part(
         from: range.start,
         to: range.end,
         opens,
-        media_type,
+        media_type: front.manifest().media_type.clone(),
     })
+}
+
+/// What a window's key is remembered as.
+pub(crate) fn key_name(path: &HlsCapability, window: u32) -> String {
+    format!("{}/{window}", path.session.as_str())
 }
 
 /// The key of a window: remembered, or asked for, with patience where it is a little early.
 async fn window(world: &impl World, path: &HlsCapability, window: u32) -> Result<Key32> {
     let session = path.session.as_str();
-    let name = format!("{session}/{window}");
+    let name = key_name(path, window);
     if let Some(key) = world.known_key(&name) {
         return Ok(key);
     }

@@ -3,12 +3,11 @@
 use std::cell::OnceCell;
 
 use satchel_crypto::Key32;
-use satchel_edge::{Env, Settings, TtlCache, internal, now_ms, service};
+use satchel_edge::{Env, Settings, TtlCache, now_ms, service};
 use satchel_wire::{
     ErrorCode, Result,
     streaming::{PathKey, PathWindow},
 };
-use wasm_bindgen::JsValue;
 
 use crate::{Front, open, world::World};
 
@@ -58,11 +57,6 @@ impl<'a> Here<'a> {
                 key: fixed.key.clone(),
             })
         })
-    }
-
-    /// The binding that serves packed bytes.
-    pub(crate) fn files(&self) -> Result<JsValue> {
-        open::binding(self.env, "FILES").map_err(|_| internal("FILES is not bound"))
     }
 }
 

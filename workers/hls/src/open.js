@@ -8,32 +8,43 @@ const PREFIX = 56;
 const BATCH = 8;
 const LABEL = new TextEncoder().encode('c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0');
 
-export function binding(env, name) {
-  const found = env[name];
-  if (!found) throw new Error(name);
-  return found;
-}
+export const line = (request) => `${request.method} ${request.url}`;
 
 export const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
-const headers = (type, length) => ({
-  'content-type': type,
-  'content-length': String(length),
-  'cache-control': 'private, max-age=20',
+// As of every answer of the API: any page may read it, without credentials.
+const OPEN_TO_ALL = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'accept-ranges, content-length, content-range, etag, retry-after',
+  'cross-origin-resource-policy': 'cross-origin',
   'x-content-type-options': 'nosniff',
-});
+};
 
-async function read(files, path, range) {
-  const answer = await files.fetch(`https://files${path}`, { headers: { range } });
-  if (answer.status === 206) return answer;
-  await answer.body?.cancel();
-  return answer.status;
+const headers = (type, length) => ({ ...OPEN_TO_ALL, 'content-type': type, 'content-length': String(length), 'cache-control': 'private, max-age=20' });
+
+/** Where the bytes should be, they are not, or their worker does not answer. */
+function unavailable(what) {
+  console.warn(JSON.stringify({ level: 'warn', bytes: String(what) }));
+  const problem = { type: 'urn:satchel:problem:unavailable', title: 'A part of the service is not answering.', status: 503, code: 'unavailable', next: 'Try again; nothing was lost.' };
+  return new Response(JSON.stringify(problem), { status: 503, headers: { ...OPEN_TO_ALL, 'content-type': 'application/problem+json', 'cache-control': 'no-store', 'retry-after': '2' } });
+}
+
+/** The part of a packed file, or what came in its place. */
+async function read(env, path, range) {
+  try {
+    const answer = await env.FILES.fetch(`https://files${path}`, { headers: { range } });
+    if (answer.status === 206) return { answer };
+    await answer.body?.cancel();
+    return { failed: unavailable(answer.status) };
+  } catch (error) {
+    return { failed: unavailable(error) };
+  }
 }
 
 /** The segment as it is stored: the gate without decryption. */
-export async function sealed(files, path, range, head) {
-  const answer = await read(files, path, range);
-  if (typeof answer === 'number') return answer;
+export async function sealed(env, path, range, head) {
+  const { answer, failed } = await read(env, path, range);
+  if (failed) return failed;
   const own = headers('application/octet-stream', answer.headers.get('content-length'));
   return new Response(head ? null : answer.body, { headers: own });
 }
@@ -114,11 +125,11 @@ async function pump(body, out, secret, length) {
 }
 
 /** The segment's plaintext, as it comes. */
-export async function opened(files, path, range, secret, length, type, head) {
+export async function opened(env, path, range, secret, length, type, head) {
   const own = headers(type, length);
   if (head || length === 0) return new Response(null, { headers: own });
-  const answer = await read(files, path, range);
-  if (typeof answer === 'number') return answer;
+  const { answer, failed } = await read(env, path, range);
+  if (failed) return failed;
   const { readable, writable } = new FixedLengthStream(length);
   // Nobody waits for it: an error ends the answer, whose length the client knows.
   void pump(answer.body, writable.getWriter(), secret, length);

@@ -1,26 +1,23 @@
 //! Sends a segment as it comes from the files worker: each chunk is decrypted by the runtime's own
 //! WebCrypto, forty times as fast as compiled code (docs/adr/0003), and no byte of it enters this program.
 
-use satchel_edge::{Env, internal};
-use satchel_wire::{ApiError, ErrorCode, Result};
-use wasm_bindgen::{JsCast as _, JsValue, prelude::wasm_bindgen};
+use satchel_edge::Env;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{Answer, gate::Part};
+use crate::gate::Part;
 
 #[wasm_bindgen(module = "/src/open.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = binding, catch)]
-    fn js_binding(env: &JsValue, name: &str) -> std::result::Result<JsValue, JsValue>;
+    /// Method and address of a request.
+    pub(crate) fn line(request: &JsValue) -> String;
 
     #[wasm_bindgen(js_name = wait)]
     fn js_wait(ms: f64) -> js_sys::Promise;
 
-    #[wasm_bindgen(js_name = sealed)]
-    fn js_sealed(files: &JsValue, path: &str, range: &str, head: bool) -> js_sys::Promise;
+    fn sealed(env: &JsValue, path: &str, range: &str, head: bool) -> js_sys::Promise;
 
-    #[wasm_bindgen(js_name = opened)]
-    fn js_opened(
-        files: &JsValue,
+    fn opened(
+        env: &JsValue,
         path: &str,
         range: &str,
         secret: js_sys::Uint8Array,
@@ -30,40 +27,24 @@ extern "C" {
     ) -> js_sys::Promise;
 }
 
-/// A binding of this worker.
-pub(crate) fn binding(env: &Env, name: &str) -> std::result::Result<JsValue, JsValue> {
-    js_binding(env.as_ref(), name)
-}
-
 /// Lets time pass.
 pub(crate) async fn wait(ms: u64) {
     #[expect(clippy::cast_precision_loss, reason = "a few seconds")]
     let _ = js_wait(ms as f64).await;
 }
 
-/// The answer that carries a segment.
-pub(crate) async fn bytes(files: Result<JsValue>, part: Part, head: bool) -> Result<Answer> {
-    let files = files?;
+/// The answer that carries a segment: a promise of the runtime's own, nothing of it passes here.
+pub(crate) fn send(env: &Env, part: &Part, head: bool) -> js_sys::Promise {
     let range = format!("bytes={}-{}", part.from, part.to.saturating_sub(1));
-    let answer = match part.opens {
-        None => js_sealed(&files, &part.file, &range, head),
+    let env: &JsValue = env.as_ref();
+    match &part.opens {
+        None => sealed(env, &part.file, &range, head),
         Some(opens) => {
             // One array, one crossing: key, leaf, context.
             let secret = [opens.key.as_bytes().as_slice(), &opens.leaf, &opens.context].concat();
             let secret = js_sys::Uint8Array::from(&secret[..]);
             let kind = &part.media_type;
-            js_opened(&files, &part.file, &range, secret, opens.length, kind, head)
+            opened(env, &part.file, &range, secret, opens.length, kind, head)
         }
-    };
-    let answer = answer.await.map_err(|error| unavailable(&error))?;
-    // A status in place of an answer: the files worker has no such bytes.
-    if let Some(status) = answer.as_f64() {
-        return Err(unavailable(&JsValue::from(status)));
     }
-    Ok(answer.unchecked_into())
-}
-
-fn unavailable(error: &JsValue) -> ApiError {
-    let _ = internal(format!("bytes: {error:?}"));
-    ErrorCode::Unavailable.into()
 }

@@ -18,7 +18,7 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{DelegationOut, Done, SignOutOut, TestMoneyOut},
     delegation::Delegation,
-    internal::{Announce, CsvPage, Fold, Fund},
+    internal::{Announce, CsvPage, Fold, Fund, Sending},
     signout::SignOut,
 };
 use serde::Serialize;
@@ -26,9 +26,9 @@ use serde::Serialize;
 use crate::{
     account_keys::{self, count},
     account_lines::{self, From},
-    account_order,
+    account_order, account_send,
     book::{self, ID_BYTES, OutCredit},
-    host::{Host, Place, Tables, decode, encode},
+    host::{GivingJob, Host, Place, Tables, decode, encode},
     rows::{Head, INBOXES, KEYS, Kind, State, Taken, TransferRow},
 };
 
@@ -64,54 +64,90 @@ fn done() -> Result<Vec<u8>> {
     encode(&Done { done: true })
 }
 
+/// A job whose result is an answer.
+pub(crate) type Answering<T> = GivingJob<T, Vec<u8>>;
+
 impl Account {
-    /// Answers a request of the ledger's entry or of another object.
+    /// Answers a request of the ledger's entry or of another object. What is only written, and not asked
+    /// of others, ends in one place: a state of its own for each made this twice as large.
     pub async fn serve<H: Host>(&self, host: &H, path: &[&str], body: &[u8]) -> Result<Vec<u8>> {
         self.watch(host).await;
-        let tables = host.tables();
-        match path {
-            ["order"] => self.order(host, read(body)?).await,
-            ["order", order] => account_order::find(tables, order),
-            ["sale", order] => account_order::sale(tables, order),
-            ["settle"] => account_order::settle(host, read(body)?).await,
-            ["delegations"] => delegate(host, read(body)?).await,
-            ["delegations", key, _] => account_keys::list(host, key),
-            ["sign-out"] => sign_out(host, read(body)?).await,
-            ["account", key] => look(host, key),
-            ["purchases", key, before] => {
-                allowed(tables, key, host.now_s(), |d| d.read)?;
-                encode(&account_lines::purchases(tables, number(before)?)?)
-            }
-            ["transfers", key, side @ ("after" | "before" | "csv"), line] => {
-                allowed(tables, key, host.now_s(), |d| d.read)?;
-                let line = number(line)?;
-                let from = match *side {
-                    "before" => From::Before(line),
-                    _ => From::After(line),
-                };
-                let page = account_lines::history(tables, from)?;
-                if *side == "csv" {
-                    let csv = book::csv(&page.transfers);
-                    return encode(&CsvPage {
-                        csv,
-                        next: page.next,
-                    });
-                }
-                encode(&page)
+        let (tables, now) = (host.tables(), host.now_s());
+        // Before its first credit an account is in the directory.
+        let mut account = None;
+        let job = match path {
+            ["order"] => return self.order(host, read(body)?).await,
+            ["refund"] => return self.refund(host, read(body)?).await,
+            ["send"] => return self.send(host, read(body)?).await,
+            ["order", order] => return account_order::find(tables, order),
+            ["sale", order] => return account_order::sale(tables, order),
+            ["account", key] => return look(host, key),
+            ["delegations", key, _] => return account_keys::list(host, key),
+            ["purchases" | "transfers", key, rest @ ..] => {
+                allowed(tables, key, now, |d| d.read)?;
+                return lines(tables, rest);
             }
             ["audit", cut, after] => {
-                encode(&account_lines::audit(tables, number(cut)?, number(after)?)?)
+                return encode(&account_lines::audit(tables, number(cut)?, after)?);
             }
-            ["fund", account] => fund(host, account, read(body)?).await,
-            ["announce"] => announce(host, read(body)?).await,
-            ["fold"] => fold(host, read(body)?).await,
-            ["refund"] => self.refund(host, read(body)?).await,
-            ["send"] => self.send(host, read(body)?).await,
-            ["receive"] => crate::account_send::receive(host, read(body)?).await,
-            ["give-back"] => crate::account_send::give_back(host, read(body)?).await,
-            _ => Err(ErrorCode::NotFound.into()),
+            ["settle"] => account_order::settle(&read(body)?, host.now_ms())?,
+            ["delegations"] => delegate(read(body)?, now)?,
+            ["sign-out"] => sign_out(read(body)?),
+            ["fund", name] => {
+                let asked: Fund = read(body)?;
+                allowed(tables, asked.key.as_str(), now, |d| d.spend)?;
+                account = Some((*name).to_owned());
+                fund(asked, now)
+            }
+            ["announce"] => {
+                let inbox: Announce = read(body)?;
+                account = Some(inbox.account.clone());
+                announce(inbox)
+            }
+            ["fold"] => {
+                let batch: Fold = read(body)?;
+                account = Some(batch.account.clone());
+                fold(batch, now)
+            }
+            ["receive"] => {
+                let sending: Sending = read(body)?;
+                account = Some(sending.to.clone());
+                account_send::receive(sending, now)
+            }
+            ["give-back"] => {
+                let asked = read(body)?;
+                account_send::has_come_home(host, &asked).await?;
+                account_send::give_back(asked, now)
+            }
+            _ => return Err(ErrorCode::NotFound.into()),
+        };
+        if let Some(account) = account {
+            register(host, &account).await?;
         }
+        host.transact_boxed(job).await
     }
+}
+
+/// Lines of the journal: purchases before a line; after or before one, as JSON or CSV.
+fn lines(tables: &impl Tables, asked: &[&str]) -> Result<Vec<u8>> {
+    let (side, line) = match asked {
+        [line] => return encode(&account_lines::purchases(tables, number(line)?)?),
+        [side, line] => (*side, number(line)?),
+        _ => return Err(ErrorCode::NotFound.into()),
+    };
+    let from = match side {
+        "before" => From::Before(line),
+        _ => From::After(line),
+    };
+    let page = account_lines::history(tables, from)?;
+    if side == "csv" {
+        let csv = book::csv(&page.transfers);
+        return encode(&CsvPage {
+            csv,
+            next: page.next,
+        });
+    }
+    encode(&page)
 }
 
 fn read<T: FromJson>(body: &[u8]) -> Result<T> {
@@ -198,15 +234,14 @@ pub(crate) fn in_force(delegation: &ledger::Delegation, head: &Head, now_s: u64)
     ended.map_err(|reject| ApiError::from(reject).with("epoch", head.epoch))
 }
 
-async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> {
-    let now = host.now_s();
+fn delegate<T: Tables>(delegation: Delegation, now: u64) -> Result<Answering<T>> {
     let key = delegation.key.key()?.jkt();
     let out = DelegationOut {
         account: delegation.account.clone(),
         key: Thumbprint::parse(&key).map_err(internal)?,
         expires: delegation.exp,
     };
-    let keep = move |tables: &H::Tables| {
+    Ok(Box::new(move |tables| {
         let kept = delegation.kept();
         let mut head = Head::load(tables)?;
         in_force(&kept, &head, now)?;
@@ -219,7 +254,7 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
             );
         }
         if old.as_ref() == Some(&kept) {
-            return Ok(());
+            return encode(&out);
         }
         let before = head.spent.clone();
         let mut living = 0_u64;
@@ -248,31 +283,29 @@ async fn delegate<H: Host>(host: &H, delegation: Delegation) -> Result<Vec<u8>> 
             Value::Int(kept.expires),
             Value::Text(satchel_json::to_string(&kept).map_err(internal)?),
         ];
-        tables.put(&KEYS, key.as_bytes(), columns)
-    };
-    host.transact(keep).await?;
-    encode(&out)
+        tables.put(&KEYS, key.as_bytes(), columns)?;
+        encode(&out)
+    }))
 }
 
-async fn sign_out<H: Host>(host: &H, asked: SignOut) -> Result<Vec<u8>> {
+fn sign_out<T: Tables>(asked: SignOut) -> Answering<T> {
     let out = SignOutOut {
         account: asked.account,
         epoch: asked.epoch,
     };
-    let advance = move |tables: &H::Tables| {
+    Box::new(move |tables| {
         let mut head = Head::load(tables)?;
         if head.epoch == asked.epoch {
-            return Ok(());
+            return encode(&out);
         }
         if head.epoch.saturating_add(1) != asked.epoch {
             let next = ApiError::new(ErrorCode::DelegationExpired, "not the next epoch");
             return Err(next.with("epoch", head.epoch));
         }
         head.epoch = asked.epoch;
-        head.save(tables)
-    };
-    host.transact(advance).await?;
-    encode(&out)
+        head.save(tables)?;
+        encode(&out)
+    })
 }
 
 fn look<H: Host>(host: &H, key: &str) -> Result<Vec<u8>> {
@@ -287,11 +320,8 @@ fn look<H: Host>(host: &H, key: &str) -> Result<Vec<u8>> {
     })
 }
 
-async fn fund<H: Host>(host: &H, account: &str, fund: Fund) -> Result<Vec<u8>> {
-    allowed(host.tables(), fund.key.as_str(), host.now_s(), |d| d.spend)?;
-    register(host, account).await?;
-    let now = host.now_s();
-    let out = host.transact(move |tables| {
+fn fund<T: Tables>(fund: Fund, now: u64) -> Answering<T> {
+    Box::new(move |tables| {
         let key = book::fund_key(&fund.id);
         let mut head = Head::load(tables)?;
         let known = TransferRow::load(tables, &key)?;
@@ -307,12 +337,11 @@ async fn fund<H: Host>(host: &H, account: &str, fund: Fund) -> Result<Vec<u8>> {
             row.save(tables, &key)?;
             head.clone().save(tables)?;
         }
-        Ok(TestMoneyOut {
+        encode(&TestMoneyOut {
             balance_msat: head.balances.available()?,
             replayed: known.is_some(),
         })
-    });
-    encode(&out.await?)
+    })
 }
 
 /// Adds to the sums; the row that says so is for the caller to write.
@@ -347,24 +376,19 @@ pub(crate) async fn register<H: Host>(host: &H, account: &str) -> Result<()> {
     Ok(())
 }
 
-async fn announce<H: Host>(host: &H, inbox: Announce) -> Result<Vec<u8>> {
-    register(host, &inbox.account).await?;
-    host.transact(move |tables| {
+fn announce<T: Tables>(inbox: Announce) -> Answering<T> {
+    Box::new(move |tables| {
         let name = inbox.inbox.as_bytes();
-        if tables.get(&INBOXES, name)?.is_some() {
-            return Ok(());
+        if tables.get(&INBOXES, name)?.is_none() {
+            tables.put(&INBOXES, name, vec![Value::Int(0), Value::Int(0)])?;
         }
-        tables.put(&INBOXES, name, vec![Value::Int(0), Value::Int(0)])
+        done()
     })
-    .await?;
-    done()
 }
 
 /// Takes a batch of sales in, each number of an inbox once.
-async fn fold<H: Host>(host: &H, batch: Fold) -> Result<Vec<u8>> {
-    register(host, &batch.account).await?;
-    let now = host.now_s();
-    host.transact(move |tables| {
+fn fold<T: Tables>(batch: Fold, now: u64) -> Answering<T> {
+    Box::new(move |tables| {
         let name = batch.inbox.as_bytes();
         let (mut number, mut sum) = (0, Msat::ZERO);
         if let Some(columns) = tables.get(&INBOXES, name)? {
@@ -372,7 +396,7 @@ async fn fold<H: Host>(host: &H, batch: Fold) -> Result<Vec<u8>> {
             (number, sum) = (row.int()?, row.msat()?);
         }
         if batch.number <= number {
-            return Ok(());
+            return done();
         }
         let mut head = Head::load(tables)?;
         let key = book::fold_key(&batch.inbox, batch.number);
@@ -385,8 +409,7 @@ async fn fold<H: Host>(host: &H, batch: Fold) -> Result<Vec<u8>> {
         ];
         tables.put(&INBOXES, name, after)?;
         row.save(tables, &key)?;
-        head.save(tables)
+        head.save(tables)?;
+        done()
     })
-    .await?;
-    done()
 }

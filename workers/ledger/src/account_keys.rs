@@ -84,7 +84,7 @@ pub(crate) fn list<H: Host>(host: &H, key: &str) -> Result<Vec<u8>> {
     let head = Head::load(tables)?;
     let own = delegation(tables, key)?.ok_or(ErrorCode::WrongKey)?;
     in_force(&own, &head, now)?;
-    let mut keys = String::new();
+    let mut keys = Vec::new();
     for (jkt, columns) in tables.scan(&KEYS, &[], &[0xff], book::MAX_DELEGATIONS * 4)? {
         let jkt = String::from_utf8_lossy(&jkt);
         let mut row = Taken::of(columns);
@@ -92,11 +92,11 @@ pub(crate) fn list<H: Host>(host: &H, key: &str) -> Result<Vec<u8>> {
         if expires > now && (own.read || jkt == key) {
             let Spent { total, day } = spent(&head, &jkt, now)?;
             let (total, day) = (total.get(), day.get());
-            let comma = if keys.is_empty() { "" } else { "," };
-            keys += &format!(
-                r#"{comma}{{"allows":{allows},"spent":{{"day":{day},"total":{total}}},"x":"{x}"}}"#
-            );
+            keys.push(format!(
+                r#"{{"allows":{allows},"spent":{{"day":{day},"total":{total}}},"x":"{x}"}}"#
+            ));
         }
     }
+    let keys = keys.join(",");
     Ok(format!(r#"{{"keys":[{keys}]}}"#).into_bytes())
 }

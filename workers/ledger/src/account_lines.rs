@@ -309,10 +309,11 @@ fn purchase(row: &TransferRow) -> Result<PurchaseOut> {
     })
 }
 
-/// The id by which the operator's part of a refund comes back.
+/// The id by which what the operator or a collaborator bears of a refund comes back.
 #[must_use]
-pub fn fee_id(refund: &str) -> String {
-    format!("{refund}/fee")
+pub fn back_id(refund: &str, from: &str) -> String {
+    let from = if book::takes_fees(from) { "fee" } else { from };
+    format!("{refund}/{from}")
 }
 
 /// Sums by name.
@@ -358,20 +359,25 @@ fn outstanding(tables: &impl Tables, head: &Head, cut: u64, sums: &mut Sums) -> 
             }
         } else {
             let sending: Sending = decode(row.body.as_bytes())?;
-            // Posted already: what is under way is the operator's part coming back.
-            let name = if row.state == State::Pending {
-                sending.id
-            } else {
-                fee_id(&sending.id)
-            };
-            sums.add(&name, Msat::ZERO, row.msat, 1)?;
+            if row.state == State::Pending {
+                sums.add(&sending.id, Msat::ZERO, row.msat, 1)?;
+                continue;
+            }
+            // Posted already: what is under way is what others bear, coming back.
+            for part in book::parts_of(&sending) {
+                if part.back.is_none() {
+                    let name = back_id(&sending.id, &part.account);
+                    sums.add(&name, Msat::ZERO, part.msat, 1)?;
+                }
+            }
         }
     }
     Ok(())
 }
 
 /// The sums of some lines, for an audit: up to 16 pages from a line on.
-pub fn audit(tables: &impl Tables, cut: u64, after: u64) -> Result<AccountAudit> {
+pub fn audit(tables: &impl Tables, cut: u64, after: &str) -> Result<AccountAudit> {
+    let after: u64 = after.parse().map_err(satchel_edge::internal)?;
     let head = Head::load(tables)?;
     let [
         mut kinds,

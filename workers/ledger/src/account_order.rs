@@ -4,23 +4,25 @@ use satchel_domain::{
     id::OrderId,
     ledger::{self, Decision, Facts},
     money::Msat,
+    splits,
 };
 use satchel_edge::internal;
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::Done,
     internal::{
-        AccountOrder, Credit, OrderFound, OrderOf, OrderedWork, Posted, Reserve, Sale, Settled,
-        Transfer,
+        AccountOrder, Credit, OrderFound, OrderOf, OrderedWork, Part, Posted, Reserve, Sale,
+        Settled, Transfer,
     },
     order::{self, Order},
     quote::Quote,
 };
 
 use crate::{
-    account::{Account, delegation, signer_key, strike},
+    account::{Account, Answering, delegation, signer_key, strike},
     account_keys::{count, spent},
     account_lines,
+    account_todo::told_all,
     book::{self, Entry, Grant, ID_BYTES, OutCredit, Void},
     host::{Host, Place, Tables, decode, encode},
     rows::{Head, Kind, State, TRANSFERS, TransferRow},
@@ -52,8 +54,9 @@ impl Account {
         match host.transact(move |tables| asked.decide(tables)).await? {
             Outcome::Posted(posted, credit) => {
                 let mut outgoing = self.outgoing.borrow_mut();
-                let room = outgoing.len() < book::MAX_OUTBOX;
-                outgoing.extend(credit.filter(|_| room));
+                let credit = credit.filter(|_| outgoing.len() < book::MAX_OUTBOX);
+                let agreed = &posted.transfer.agreement;
+                outgoing.extend(credit.map(|(id, credit)| (id, told_all(credit, agreed))));
                 drop(outgoing);
                 encode(&*posted)
             }
@@ -234,18 +237,30 @@ impl Asked {
 
     fn reissue(&self, agreement: ledger::Agreement, first: &TransferRow) -> Result<TransferRow> {
         let first: Entry = decode(first.body.as_bytes())?;
-        let paid = &first.transfer.agreement;
+        let mut first = first.transfer;
+        let paid = &first.agreement;
+        // Rights are to the work: the receipt is for the version that is ordered, if there is one.
+        let ordered = self.work.as_ref();
+        let ordered = ordered.and_then(|work| Some((work.usage, work.manifest_digest.clone()?)));
+        let version = match &ordered {
+            Some(_) => agreement.version,
+            None => paid.version,
+        };
+        let agreement = ledger::Agreement {
+            // What was really paid stays what it was.
+            version,
+            terms_digest: paid.terms_digest.clone(),
+            usd_micros: paid.usd_micros,
+            msat: paid.msat,
+            ..agreement
+        };
+        if let Some((usage, manifest_digest)) = ordered {
+            (first.usage, first.manifest_digest) = (usage, manifest_digest);
+        }
         let transfer = Transfer {
-            agreement: ledger::Agreement {
-                // What was really paid and for which version stays what it was.
-                version: paid.version,
-                terms_digest: paid.terms_digest.clone(),
-                usd_micros: paid.usd_micros,
-                msat: paid.msat,
-                ..agreement
-            },
+            agreement,
             time: self.now,
-            ..first.transfer
+            ..first
         };
         let entry = Entry {
             transfer,
@@ -253,6 +268,7 @@ impl Asked {
             counted: None,
             capped: None,
             void: None,
+            borne: None,
         };
         Ok(TransferRow {
             kind: Kind::Reissue,
@@ -277,6 +293,14 @@ impl Asked {
         let slots = work.slots.unwrap_or(1);
         let counted = work.offer.limited || agreement.msat == Msat::ZERO;
         let inbox = book::inbox_name(&payee, self.now, &agreement.order, slots);
+        // Fixed now: what is changed later never touches it.
+        let splits = work.splits.as_deref().unwrap_or_default();
+        let shares = splits::shares(agreement.msat.minus(fee)?, splits)?;
+        let shares = splits.iter().zip(shares).map(|(split, msat)| Part {
+            account: split.account.to_string(),
+            msat,
+            back: None,
+        });
         let credit = Credit {
             payee,
             order: agreement.order.clone(),
@@ -284,6 +308,11 @@ impl Asked {
             gross: agreement.msat,
             fee,
             time: self.now,
+            splits: Some(shares.collect()).filter(|splits: &Vec<_>| !splits.is_empty()),
+            creator: work.creator.clone(),
+            buyer: None,
+            version: None,
+            usd_micros: None,
         };
         let transfer = Transfer {
             handle: self.handle.clone(),
@@ -303,6 +332,7 @@ impl Asked {
             counted: counted.then_some(true),
             capped,
             void: None,
+            borne: None,
         })
     }
 }
@@ -473,19 +503,17 @@ pub(crate) fn void(
 }
 
 /// A work asks what became of an order: it is posted, or from now on void for ever.
-pub(crate) async fn settle<H: Host>(host: &H, asked: OrderOf) -> Result<Vec<u8>> {
-    let (key, now) = (book::order_key(&asked.order)?, host.now_ms());
-    let posted = host.transact(move |tables| {
+pub(crate) fn settle<T: Tables>(asked: &OrderOf, now_ms: u64) -> Result<Answering<T>> {
+    let key = book::order_key(&asked.order)?;
+    Ok(Box::new(move |tables| {
+        let mut posted = false;
         // An order that was never reserved here can't come to be later: its reservation is made first.
-        if TransferRow::load(tables, &key)?.is_none() {
-            return Ok(false);
+        if TransferRow::load(tables, &key)?.is_some() {
+            let row = void(tables, &key, Void::Late, now_ms)?;
+            posted = matches!(row.state, State::Posted | State::Ended);
         }
-        let row = void(tables, &key, Void::Late, now)?;
-        Ok(matches!(row.state, State::Posted | State::Ended))
-    });
-    encode(&Settled {
-        posted: posted.await?,
-    })
+        encode(&Settled { posted })
+    }))
 }
 
 pub(crate) fn find(tables: &impl Tables, order: &str) -> Result<Vec<u8>> {
@@ -506,7 +534,7 @@ pub(crate) fn sale(tables: &impl Tables, order: &str) -> Result<Vec<u8>> {
     let row = row.filter(|row| matches!(row.state, State::Posted | State::Ended));
     let row = row.ok_or_else(unknown)?;
     let entry: Entry = decode(row.body.as_bytes())?;
-    let OutCredit { credit, .. } = entry.credit.ok_or_else(unknown)?;
+    let OutCredit { credit, inbox } = entry.credit.ok_or_else(unknown)?;
     encode(&Sale {
         buyer: entry.transfer.agreement.account,
         work: entry.transfer.agreement.work,
@@ -516,5 +544,8 @@ pub(crate) fn sale(tables: &impl Tables, order: &str) -> Result<Vec<u8>> {
         gross: credit.gross,
         fee: credit.fee,
         left: row.msat.minus(row.refunded)?,
+        splits: credit.splits,
+        creator: credit.creator,
+        inbox: Some(inbox),
     })
 }

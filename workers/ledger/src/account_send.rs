@@ -1,23 +1,24 @@
 //! Money sent from account to account outside of a purchase: refunds and an operator's corrections.
 //!
 //! The giver reserves, asks the receiver, then posts or gives up; the receiver decides for good and
-//! once. The operator's part of a refunded sale follows by transfers of its own.
+//! once. What the operator and collaborators bear of a refund follows by transfers of their own, and the
+//! creator's shop is told.
 
-use satchel_domain::{ledger::Spent, money::Msat};
+use satchel_domain::{id::RefundId, ledger::Spent, money::Msat, splits};
 use satchel_edge::internal;
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    api::{OrderStatus, RefundOut},
-    internal::{Received, RefundOrder, Sending},
+    api::{Done, OrderStatus, RefundOut},
+    internal::{Part, Received, RefundOrder, Sending},
     refund,
 };
 use serde::Serialize;
 
 use crate::{
-    account::{Account, credit, delegation, in_force, register, signer_key, strike},
-    account_lines::{self, fee_id},
-    book::{self, Entry, fees_of, sending_key},
-    host::{Host, Place, Tables, decode, encode},
+    account::{Account, Answering, credit, delegation, in_force, signer_key, strike},
+    account_lines::{self, back_id},
+    book::{self, Entry, OutCredit, fees_of, sending_key},
+    host::{self, Host, Place, Tables, decode, encode},
     rows::{Head, Kind, State, TransferRow},
 };
 
@@ -73,6 +74,8 @@ impl Account {
                 time: now,
                 sale: Some(sale.clone()),
                 reason: None,
+                parts: None,
+                told: None,
                 fee_due: None,
                 fee_back: None,
                 left: None,
@@ -118,7 +121,7 @@ impl Account {
         self.drive_sending(host, &id).await?;
         let row = TransferRow::load(host.tables(), &sending_key(&id))?;
         match row.map(|row| row.state) {
-            Some(State::Posted) => encode(&satchel_wire::api::Done { done: true }),
+            Some(State::Posted) => encode(&Done { done: true }),
             _ => Err(ErrorCode::Unavailable.into()),
         }
     }
@@ -135,8 +138,8 @@ impl Account {
             let answered = host.ask::<_, Received>(place, "/receive", &sending).await;
             let (key, now_ms) = (key.clone(), host.now_ms());
             match answered {
-                Ok(Received { msat }) => {
-                    host.transact(move |tables| post(tables, &key, msat, now_ms))
+                Ok(received) => {
+                    host.transact(move |tables| post(tables, &key, &received, now_ms))
                         .await?;
                 }
                 Err(error) if error.code == ErrorCode::RefundExceeds => {
@@ -153,52 +156,94 @@ impl Account {
             row = load()?;
         }
         if row.state == State::Posted {
-            self.fee_back(host, &key, &row).await?;
+            follow_up(host, &key, &row).await?;
         }
         Ok(fresh)
     }
+}
 
-    /// Gets the operator's part of a refunded sale back.
-    async fn fee_back<H: Host>(&self, host: &H, key: &[u8], row: &TransferRow) -> Result<()> {
-        let sent: Sending = decode(row.body.as_bytes())?;
-        let (Some(due), None) = (sent.fee_due, sent.fee_back) else {
-            return Ok(());
-        };
-        let fees = fees_of(&sent.from);
-        let back = Sending {
-            id: fee_id(&sent.id),
-            from: fees.clone(),
-            to: sent.from.clone(),
-            msat: due,
-            ..sent.clone()
-        };
-        let got: Received = host.ask(Place::Account(&fees), "/give-back", &back).await?;
-        let (key, now) = (key.to_vec(), host.now_s());
-        host.transact(move |tables| {
-            let mut row = TransferRow::must(tables, &key)?;
-            let mut sent: Sending = decode(row.body.as_bytes())?;
-            if sent.fee_back.is_some() {
-                return Ok(());
-            }
-            let mut head = Head::load(tables)?;
-            strike(&mut head, key.get(1..).unwrap_or_default());
-            sent.fee_back = Some(got.msat);
-            row.body = text(&sent)?;
-            row.save(tables, &key)?;
+/// What is left to do of a posted refund: everybody gives back what they bear, the shop is told. Nobody
+/// holds up another.
+async fn follow_up<H: Host>(host: &H, key: &[u8], row: &TransferRow) -> Result<()> {
+    let sent: Sending = decode(row.body.as_bytes())?;
+    let parts = book::parts_of(&sent);
+    let (mut asked, mut asks) = (Vec::new(), Vec::new());
+    for (at, part) in parts.iter().enumerate() {
+        if part.back.is_none() {
+            let back = Sending {
+                id: back_id(&sent.id, &part.account),
+                from: part.account.clone(),
+                to: sent.from.clone(),
+                msat: part.msat,
+                parts: None,
+                ..sent.clone()
+            };
+            let place = Place::Account(&part.account);
+            asks.push(host.ask_json(place, "/give-back", encode(&back)?));
+            asked.push((at, back));
+        }
+    }
+    let sale = sent.sale.as_ref().filter(|_| sent.told == Some(false));
+    let shop = sale.and_then(|sale| Some((sale, sale.creator.as_ref()?)));
+    if let Some((sale, creator)) = shop {
+        // As `ShopSales` would be written: none of it needs quoting.
+        let (id, order, work, msat) = (&sent.id, &sale.order, &sale.work, sent.msat.get());
+        let news = format!(
+            r#"{{"source":"{id}","number":1,"sales":[],"refunds":[{{"order":"{order}","refund":"{id}","work":"{work}","msat":{msat},"time":{}}}]}}"#,
+            row.time
+        );
+        asks.push(host.ask_json(Place::Shop(creator.as_str()), "/sales", news.into_bytes()));
+    }
+    let mut answers = host::all(asks).await;
+    let told = shop.is_some() && answers.pop().is_some_and(|answer| answer.is_ok());
+    let mut got = Vec::new();
+    for ((at, back), answer) in asked.into_iter().zip(answers) {
+        if let Ok(answer) = answer {
+            got.push((at, back, decode::<Received>(&answer)?));
+        }
+    }
+    let (key, now) = (key.to_vec(), host.now_s());
+    if got.is_empty() && !told {
+        return Ok(());
+    }
+    host.transact(move |tables| {
+        let mut row = TransferRow::must(tables, &key)?;
+        let mut sent: Sending = decode(row.body.as_bytes())?;
+        let mut head = Head::load(tables)?;
+        let mut parts = book::parts_of(&sent);
+        for (at, back, got) in &got {
+            let Some(part) = parts.get_mut(*at).filter(|part| part.back.is_none()) else {
+                continue;
+            };
+            part.back = Some(got.msat);
             if got.msat > Msat::ZERO {
+                let kind = if book::takes_fees(&part.account) {
+                    Kind::FeeIn
+                } else {
+                    Kind::SplitIn
+                };
                 let key = sending_key(&back.id);
                 let body = Sending {
                     msat: got.msat,
                     ..back.clone()
                 };
-                let row = credit(&mut head, Kind::FeeIn, got.msat, now, text(&body)?)?;
+                let row = credit(&mut head, kind, got.msat, now, text(&body)?)?;
                 account_lines::append(tables, &mut head, &key)?;
                 row.save(tables, &key)?;
             }
-            head.save(tables)
-        })
-        .await
-    }
+        }
+        if told && sent.told == Some(false) {
+            sent.told = Some(true);
+        }
+        if parts.iter().all(|part| part.back.is_some()) && sent.told != Some(false) {
+            strike(&mut head, key.get(1..).unwrap_or_default());
+        }
+        sent.parts = Some(parts);
+        row.body = text(&sent)?;
+        row.save(tables, &key)?;
+        head.save(tables)
+    })
+    .await
 }
 
 fn exceeds(left: Msat) -> ApiError {
@@ -240,8 +285,8 @@ fn reserve(
 /// A sending is tried again after this, should its request have ended.
 const FIRST_WAKE_MS: u64 = 2_000;
 
-/// The receiver has taken it; `before` is what had been refunded of the sale until then.
-fn post(tables: &impl Tables, key: &[u8], before: Msat, now_ms: u64) -> Result<()> {
+/// The receiver has taken it, and says what others bear of it.
+fn post(tables: &impl Tables, key: &[u8], received: &Received, now_ms: u64) -> Result<()> {
     let mut row = TransferRow::must(tables, key)?;
     if row.state != State::Pending {
         return Ok(());
@@ -252,19 +297,58 @@ fn post(tables: &impl Tables, key: &[u8], before: Msat, now_ms: u64) -> Result<(
     row.state = State::Posted;
     row.time = now_ms.checked_div(1_000).unwrap_or(0);
     row.balance = head.balances.posted()?;
-    if let Some(sale) = &sent.sale {
-        // In proportion to all that was refunded, so that rounding never adds up.
-        let share = |refunded: Msat| share(sale.fee, refunded, sale.gross);
-        let due = share(before.plus(row.msat)?)?.minus(share(before)?)?;
-        sent.fee_due = Some(due).filter(|due| *due > Msat::ZERO);
-    }
-    if sent.fee_due.is_none() {
+    let mut parts = received.parts.clone().unwrap_or_default();
+    parts.retain(|part| part.msat > Msat::ZERO);
+    let shop = sent.sale.as_ref().and_then(|sale| sale.creator.as_ref());
+    sent.told = shop.map(|_| false);
+    if parts.is_empty() && sent.told.is_none() {
         strike(&mut head, key.get(1..).unwrap_or_default());
     }
+    sent.parts = sent.sale.as_ref().map(|_| parts);
     row.body = text(&sent)?;
     account_lines::append(tables, &mut head, key)?;
     head.save(tables)?;
     row.save(tables, key)
+}
+
+/// What each of those who got a part of a sale bears of a refund of it: in proportion to what is left to
+/// them, by largest remainder, so that parts add up exactly and all of it gives everybody's part back.
+fn bear(entry: &mut Entry, row: &TransferRow, msat: Msat) -> Result<Vec<Part>> {
+    let Some(OutCredit { credit, .. }) = &entry.credit else {
+        return Ok(Vec::new());
+    };
+    let mut parts = vec![Part {
+        account: fees_of(credit.payee.as_str()),
+        msat: credit.fee,
+        back: None,
+    }];
+    parts.extend(credit.splits.iter().flatten().cloned());
+    // Before there were collaborators the operator's share was rounded down.
+    let mut borne = entry.borne.take().unwrap_or_default();
+    if borne.is_empty() {
+        borne.clone_from(&parts);
+        for part in &mut borne {
+            part.msat = Msat::ZERO;
+        }
+        if let Some(first) = borne.first_mut() {
+            first.msat = share(credit.fee, row.refunded, row.msat)?;
+        }
+    }
+    let mut rest = row.msat.minus(row.refunded)?;
+    let mut left = Vec::with_capacity(parts.len().saturating_add(1));
+    for (part, borne) in parts.iter().zip(&borne) {
+        let its = part.msat.minus(borne.msat)?;
+        rest = rest.minus(its)?;
+        left.push(its.get());
+    }
+    left.push(rest.get());
+    let shares = splits::apportion(msat, &left)?;
+    for ((part, borne), share) in parts.iter_mut().zip(&mut borne).zip(shares) {
+        borne.msat = borne.msat.plus(share)?;
+        part.msat = share;
+    }
+    entry.borne = Some(borne);
+    Ok(parts)
 }
 
 /// `fee × part ÷ whole`, rounded down.
@@ -300,28 +384,38 @@ fn refunded(tables: &impl Tables, id: &str, replayed: bool) -> Result<Vec<u8>> {
         State::Pending => OrderStatus::Pending,
         State::Posted | State::Ended => OrderStatus::Posted,
     };
+    let (mut fee, mut split) = (Msat::ZERO, None);
+    for part in book::parts_of(&sent) {
+        let back = part.back.unwrap_or(Msat::ZERO);
+        if book::takes_fees(&part.account) {
+            fee = back;
+        } else {
+            split = Some(split.unwrap_or(Msat::ZERO).plus(back)?);
+        }
+    }
     encode(&RefundOut {
         replayed: replayed && status == OrderStatus::Posted,
         status,
-        refund: satchel_domain::id::RefundId::parse(id).map_err(internal)?,
+        refund: RefundId::parse(id).map_err(internal)?,
         msat: row.msat,
-        fee_returned_msat: sent.fee_back.unwrap_or(Msat::ZERO),
+        fee_returned_msat: fee,
+        splits_returned_msat: split,
     })
 }
 
 /// Takes money that another account has set aside, once and for good: of a refund, together with what
 /// it does to the purchase.
-pub(crate) async fn receive<H: Host>(host: &H, sending: Sending) -> Result<Vec<u8>> {
-    register(host, &sending.to).await?;
-    let now = host.now_s();
-    let got = host.transact(move |tables| {
+pub(crate) fn receive<T: Tables>(sending: Sending, now: u64) -> Answering<T> {
+    Box::new(move |tables| {
         let key = sending_key(&sending.id);
         if let Some(known) = TransferRow::load(tables, &key)? {
-            return Ok(Received {
+            return encode(&Received {
                 msat: known.refunded,
+                parts: decode::<Sending>(known.body.as_bytes())?.parts,
             });
         }
         let mut head = Head::load(tables)?;
+        let mut sending = sending.clone();
         let (mut kind, mut before) = (Kind::CorrectionIn, Msat::ZERO);
         if let Some(sale) = &sending.sale {
             let bought = book::order_key(&sale.order)?;
@@ -335,6 +429,9 @@ pub(crate) async fn receive<H: Host>(host: &H, sending: Sending) -> Result<Vec<u
                 return Err(exceeds(left));
             }
             before = purchase.refunded;
+            let mut agreed = entry(&purchase)?;
+            sending.parts = Some(bear(&mut agreed, &purchase, sending.msat)?);
+            purchase.body = text(&agreed)?;
             purchase.refunded = purchase.refunded.plus(sending.msat)?;
             if purchase.refunded == purchase.msat {
                 purchase.state = State::Ended;
@@ -347,24 +444,53 @@ pub(crate) async fn receive<H: Host>(host: &H, sending: Sending) -> Result<Vec<u
         account_lines::append(tables, &mut head, &key)?;
         row.save(tables, &key)?;
         head.save(tables)?;
-        Ok(Received { msat: before })
-    });
-    encode(&got.await?)
+        encode(&Received {
+            msat: before,
+            parts: sending.parts,
+        })
+    })
 }
 
-/// The operator's account gives its part of a refunded sale back, as far as it has it.
-pub(crate) async fn give_back<H: Host>(host: &H, asked: Sending) -> Result<Vec<u8>> {
-    let now = host.now_s();
-    let got = host.transact(move |tables| {
+/// Who is asked to give back more than they have is asked again while the very money may still be on its
+/// way to them: nothing is decided before it has come.
+pub(crate) async fn has_come_home<H: Host>(host: &H, asked: &Sending) -> Result<()> {
+    let tables = host.tables();
+    let enough = Head::load(tables)?.balances.available()? >= asked.msat;
+    if enough || TransferRow::load(tables, &sending_key(&asked.id))?.is_some() {
+        return Ok(());
+    }
+    let sale = asked.sale.as_ref();
+    let Some((sale, inbox)) = sale.and_then(|sale| Some((sale, sale.inbox.as_ref()?))) else {
+        return Ok(());
+    };
+    let path = format!("/home/{}/{}", sale.order, asked.from);
+    let home = host
+        .ask_json(Place::Inbox(inbox), &path, Vec::new())
+        .await?;
+    if decode::<Done>(&home)?.done {
+        Ok(())
+    } else {
+        Err(ErrorCode::Unavailable.into())
+    }
+}
+
+/// The operator or a collaborator gives back what they bear of a refund, as far as they have it.
+pub(crate) fn give_back<T: Tables>(asked: Sending, now: u64) -> Answering<T> {
+    Box::new(move |tables| {
         let key = sending_key(&asked.id);
+        let received = |msat| encode(&Received { msat, parts: None });
         if let Some(known) = TransferRow::load(tables, &key)? {
-            return Ok(Received { msat: known.msat });
+            return received(known.msat);
         }
         let mut head = Head::load(tables)?;
         let msat = asked.msat.min(head.balances.available()?);
         head.balances = head.balances.debit(msat)?;
         let row = TransferRow {
-            kind: Kind::FeeOut,
+            kind: if book::takes_fees(&asked.from) {
+                Kind::FeeOut
+            } else {
+                Kind::SplitOut
+            },
             state: State::Posted,
             msat,
             time: now,
@@ -378,9 +504,8 @@ pub(crate) async fn give_back<H: Host>(host: &H, asked: Sending) -> Result<Vec<u
         account_lines::append(tables, &mut head, &key)?;
         row.save(tables, &key)?;
         head.save(tables)?;
-        Ok(Received { msat })
-    });
-    encode(&got.await?)
+        received(msat)
+    })
 }
 
 /// What stands in a purchase's row, for who only has the row.

@@ -1,5 +1,6 @@
 //! An account's alarm: delivers what its outbox lists, and brings to an end what is reserved.
 
+use satchel_domain::ledger::Agreement;
 use satchel_wire::{
     ErrorCode, Result,
     api::Done,
@@ -150,7 +151,7 @@ impl Account {
                 let Some(credit) = bought.credit else {
                     return strike_off(host, vec![id.to_vec()]).await;
                 };
-                put_in(parcels, id, credit);
+                put_in(parcels, id, told_all(credit, &bought.transfer.agreement));
                 Ok(())
             }
         }
@@ -165,6 +166,17 @@ async fn strike_off<H: Host>(host: &H, ids: Vec<Vec<u8>>) -> Result<()> {
         head.save(tables)
     })
     .await
+}
+
+/// A credit with what only the creator's shop is told: it stands in the transfer, not in the stored credit.
+pub(crate) fn told_all(mut out: OutCredit, agreed: &Agreement) -> OutCredit {
+    let credit = &mut out.credit;
+    if credit.creator.is_some() {
+        credit.buyer = Some(agreed.account.clone());
+        credit.version = Some(agreed.version);
+        credit.usd_micros = Some(agreed.usd_micros);
+    }
+    out
 }
 
 /// Puts a credit into the parcel of its inbox.

@@ -8,7 +8,7 @@ use satchel_domain::{
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{Record, TransferOut},
-    internal::{Credit, RegisterWork, Sending, Transfer, VersionKeys, WorkSnapshot},
+    internal::{Credit, Part, RegisterWork, Sending, Transfer, VersionKeys, WorkSnapshot},
     operator::Correct,
     order::work_tag,
 };
@@ -50,6 +50,9 @@ pub struct Entry {
     /// Why it was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub void: Option<Void>,
+    /// What the operator and each collaborator bear of what was refunded, in this order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub borne: Option<Vec<Part>>,
 }
 satchel_json::read!(Entry {
     transfer,
@@ -57,6 +60,7 @@ satchel_json::read!(Entry {
     counted,
     capped,
     void,
+    borne,
     ..
 });
 
@@ -183,6 +187,24 @@ pub const OLD_FEES: &str = "fees";
 pub fn fees_of(payee: &str) -> String {
     let [first, ..] = sha256(payee.as_bytes());
     format!("fees-{}", first & 63)
+}
+
+/// Whether an account is one of the operator's that collect fees.
+#[must_use]
+pub fn takes_fees(account: &str) -> bool {
+    account.starts_with(OLD_FEES)
+}
+
+/// What others bear of a posted refund; of one from before there were collaborators, the operator.
+#[must_use]
+pub fn parts_of(sent: &Sending) -> Vec<Part> {
+    let fee = |msat| Part {
+        account: fees_of(&sent.from),
+        msat,
+        back: sent.fee_back,
+    };
+    let parts = sent.parts.clone();
+    parts.unwrap_or_else(|| sent.fee_due.map(fee).into_iter().collect())
 }
 
 /// The opaque name of a purchase.
@@ -321,6 +343,8 @@ pub fn correction(correct: Correct) -> Result<Sending> {
         time: 0,
         sale: None,
         reason: Some(reason),
+        parts: None,
+        told: None,
         fee_due: None,
         fee_back: None,
         left: None,
@@ -379,10 +403,10 @@ pub fn rate_in_force(set: Option<Rate>, test: Option<u64>, now_s: u64) -> Result
     Ok(rate)
 }
 
-/// What an inbox holds that has not reached home.
+/// Sums of an inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Waiting {
-    /// Sum of what the seller gets.
+    /// Sum of what the seller and collaborators get.
     pub net: Msat,
     /// Sum of the operator's share.
     pub fee: Msat,
@@ -395,26 +419,6 @@ satchel_json::read!(Waiting {
     count,
     ..
 });
-
-impl Waiting {
-    /// Both together.
-    pub fn and(self, other: Self) -> Result<Self> {
-        Ok(Self {
-            net: self.net.plus(other.net)?,
-            fee: self.fee.plus(other.fee)?,
-            count: self.count.saturating_add(other.count),
-        })
-    }
-
-    /// With one more credit.
-    pub fn with(self, credit: &Credit) -> Result<Self> {
-        Ok(Self {
-            net: self.net.plus(credit.gross.minus(credit.fee)?)?,
-            fee: self.fee.plus(credit.fee)?,
-            count: self.count.saturating_add(1),
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -485,25 +489,5 @@ mod tests {
             ErrorCode::RateStale
         );
         assert_eq!(rate_in_force(None, Some(5), 0).unwrap().source, "test");
-    }
-
-    #[test]
-    fn an_inbox_adds_up_net_and_fee() {
-        let order = satchel_wire::order::new_id(&work('b'), [9; 12]).unwrap();
-        let (gross, fee) = (Msat::new(100).unwrap(), Msat::new(5).unwrap());
-        let credit = Credit {
-            payee: account('x'),
-            order,
-            work: None,
-            gross,
-            fee,
-            time: 0,
-        };
-        let two = Waiting::default()
-            .with(&credit)
-            .unwrap()
-            .with(&credit)
-            .unwrap();
-        assert_eq!((two.net.get(), two.fee.get(), two.count), (190, 10, 2));
     }
 }

@@ -1,7 +1,7 @@
 //! What the ledger's objects need of the world: tables, a clock, each other. The runtime gives it to
 //! them in `*_do.rs`, and a simulator in `tests/`, where time, crashes and messages are made up.
 
-use std::{cell::RefCell, pin::Pin, rc::Rc};
+use std::{cell::RefCell, pin::Pin, rc::Rc, task::Poll};
 
 use satchel_crypto::{Key32, ed25519::Verifier};
 use satchel_domain::ledger::LedgerId;
@@ -95,6 +95,8 @@ pub enum Place<'a> {
     Work(&'a str),
     /// A shard of the directory.
     Directory(&'a str),
+    /// The shop of a creator, which is another worker's.
+    Shop(&'a str),
 }
 
 impl Place<'_> {
@@ -106,6 +108,7 @@ impl Place<'_> {
             Self::Inbox(name) => ("INBOX", name),
             Self::Work(name) => ("WORK", name),
             Self::Directory(name) => ("DIRECTORY", name),
+            Self::Shop(name) => ("SHOPS", name),
         }
     }
 }
@@ -209,6 +212,26 @@ pub trait Host {
     ) -> Waiting<'a, O> {
         Box::pin(async move { decode(&self.ask_json(place, path, body?).await?) })
     }
+}
+
+/// Waits for all of them at once; each fails by itself.
+pub async fn all<T>(mut waiting: Vec<Waiting<'_, T>>) -> Vec<Result<T>> {
+    let mut done: Vec<Option<Result<T>>> = waiting.iter().map(|_| None).collect();
+    std::future::poll_fn(move |context| {
+        for (one, done) in waiting.iter_mut().zip(&mut done) {
+            if done.is_none()
+                && let Poll::Ready(answer) = one.as_mut().poll(context)
+            {
+                *done = Some(answer);
+            }
+        }
+        if done.iter().all(Option::is_some) {
+            Poll::Ready(done.iter_mut().filter_map(Option::take).collect())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// As JSON.

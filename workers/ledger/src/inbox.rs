@@ -1,92 +1,38 @@
 //! `Inbox`: credits of one seller, some days, one slot, folded home in batches.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use satchel_domain::money::Msat;
+use satchel_domain::{id::OrderId, money::Msat};
 use satchel_edge::{Value, internal};
 use satchel_wire::{
     ErrorCode, Result,
     api::Done,
-    internal::{Announce, Credit, Delivery, Fold, InboxAudit, Spread},
+    internal::{Announce, AuditSum, Credit, Delivery, Fold, InboxAudit, Spread},
 };
-use serde::Serialize;
 
 use crate::{
-    book::{self, Waiting, fees_of},
-    host::{Host, Place, Tables, backoff, decode, encode},
-    rows::{CREDITS, HELD, ONE, Taken},
+    book::{self, Waiting},
+    host::{self, Host, Place, Tables, backoff, decode, encode},
+    inbox_held::{GATHER_MS, Held, news},
+    rows::{CREDITS, Taken},
 };
 
-/// Sales are gathered this long before they are folded home.
-const GATHER_MS: u64 = 1_000;
 /// Credits on a page of an audit.
 const AUDITED: u64 = 2_000;
 
-/// What waits here. `folding` is frozen under its number until both accounts have acknowledged it,
-/// so that a retry sends the very same batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Held {
-    /// Its own name, by which it numbers its batches: of the version before, the object's id.
-    name: String,
-    payee: String,
-    number: u64,
-    open: Waiting,
-    folding: Option<Waiting>,
-    /// What both accounts have acknowledged.
-    folded: Option<Waiting>,
-    /// The work of the last credit.
-    work: Option<String>,
-    /// When the first of `open` came, Unix milliseconds.
-    since: Option<u64>,
-}
-satchel_json::read!(Held {
-    name,
-    payee,
-    number,
-    open,
-    folding,
-    folded,
-    work,
-    since,
-    ..
-});
-
-impl Held {
-    fn load(tables: &impl Tables) -> Result<Option<Self>> {
-        let Some(columns) = tables.get(&HELD, ONE)? else {
-            return Ok(None);
-        };
-        decode(Taken::of(columns).text()?.as_bytes()).map(Some)
-    }
-
-    /// The operator's account. A batch that the version before sent there must not go to another.
-    fn fees(&self) -> String {
-        if self.is_old() {
-            book::OLD_FEES.to_owned()
-        } else {
-            fees_of(&self.payee)
-        }
-    }
-
-    /// Whether the version before made it.
-    fn is_old(&self) -> bool {
-        !self.name.contains('/')
-    }
-
-    fn waits(&self) -> bool {
-        self.open.count > 0 || self.folding.is_some()
-    }
-
-    fn save(&self, tables: &impl Tables) -> Result<()> {
-        let body = satchel_json::to_string(self).map_err(internal)?;
-        tables.put(&HELD, ONE, vec![Value::Text(body)])
-    }
+/// How often somebody has not answered, and when they are asked again: only paces, so memory is enough.
+#[derive(Debug)]
+struct Pace {
+    to: String,
+    failures: u32,
+    again_ms: u64,
 }
 
 /// An inbox.
 #[derive(Debug, Default)]
 pub struct Inbox {
     failures: Cell<u32>,
+    paces: RefCell<Vec<Pace>>,
     /// Whether an alarm is set, as far as known, if anything waits (`Account::watch`).
     watched: Cell<bool>,
 }
@@ -102,7 +48,11 @@ impl Inbox {
         }
         match path {
             ["credits"] => self.take(host, decode(body)?).await,
-            ["waiting"] => encode(&waiting(host.tables())?),
+            ["waiting", account @ ..] => {
+                let account = account.first().copied();
+                encode(&waiting(host.tables(), account)?)
+            }
+            ["home", order, account] => encode(&home(host.tables(), order, account)?),
             ["audit", cut, after @ ..] => {
                 let cut = cut.parse().map_err(internal)?;
                 encode(&audit(
@@ -141,24 +91,20 @@ impl Inbox {
                 name: delivery.inbox.clone(),
                 payee: payee.clone(),
                 number: 0,
-                open: Waiting::default(),
-                folding: None,
-                folded: None,
+                legs: Vec::new(),
+                feeds: Vec::new(),
+                folded: Waiting::default(),
                 work: None,
                 since: None,
             });
-            if delivery
-                .credits
-                .iter()
-                .any(|credit| credit.payee.as_str() != held.payee)
-            {
-                return Err(internal("a credit for another seller"));
-            }
             let keys = delivery.credits.iter();
             let keys = keys.map(|credit| book::order_key(&credit.order));
             tables.prefetch(&CREDITS, &keys.collect::<Result<Vec<_>>>()?)?;
             let mut fresh = false;
             for credit in &delivery.credits {
+                if credit.payee.as_str() != held.payee {
+                    return Err(internal("a credit for another seller"));
+                }
                 fresh |= add(tables, &mut held, credit, now_ms)?;
             }
             if fresh {
@@ -183,72 +129,109 @@ impl Inbox {
         let Some(held) = Held::load(host.tables())? else {
             return Ok(());
         };
-        if !held.waits() {
+        let now = host.now_ms();
+        let soon = now.saturating_add(backoff(GATHER_MS, failures, 0));
+        let legs = held.legs.iter().filter(|leg| leg.waits());
+        let feeds = held.feeds.iter().filter(|feed| feed.waits());
+        let legs = legs.map(|leg| self.again(&leg.to));
+        let feeds = feeds.map(|feed| self.again(&shop_of(&feed.creator)));
+        let Some(next) = legs.chain(feeds).min() else {
             return Ok(());
-        }
-        let wait = backoff(GATHER_MS, failures, if failed { host.dice() } else { 0 });
-        let armed = wake(host, host.now_ms().saturating_add(wait)).await;
+        };
+        let armed = wake(host, next.max(soon)).await;
         self.watched.set(armed.is_ok());
         armed
     }
 
-    /// Sends one batch home: freeze, send, strike off.
+    /// When somebody who did not answer is asked again; 0 for everybody else.
+    fn again(&self, to: &str) -> u64 {
+        let paces = self.paces.borrow();
+        let pace = paces.iter().find(|pace| pace.to == to);
+        pace.map_or(0, |pace| pace.again_ms)
+    }
+
+    fn answered(&self, to: String, fine: bool, now_ms: u64, dice: u8) {
+        let mut paces = self.paces.borrow_mut();
+        let at = paces.iter().position(|pace| pace.to == to);
+        let known = at.map(|at| paces.swap_remove(at));
+        if !fine {
+            let failures = known.map_or(0, |pace| pace.failures).saturating_add(1);
+            let again_ms = now_ms.saturating_add(backoff(GATHER_MS, failures, dice));
+            paces.push(Pace {
+                to,
+                failures,
+                again_ms,
+            });
+        }
+    }
+
+    /// Sends everybody their batch: freeze, send, strike off.
     async fn fold<H: Host>(&self, host: &H) -> Result<()> {
         let now_ms = host.now_ms();
         let frozen = host.transact(move |tables: &H::Tables| {
             let Some(mut held) = Held::load(tables)? else {
                 return Ok(None);
             };
-            let mut crowded = false;
-            if held.folding.is_none() && held.open.count > 0 {
-                // What piled up while home was out of reach is no sign of many sales a second.
-                let gathered = now_ms.saturating_sub(held.since.unwrap_or(0));
-                let in_a_second = held.open.count.saturating_mul(1_000);
-                crowded = in_a_second >= book::HOT.saturating_mul(gathered.max(GATHER_MS));
-                held.number = held.number.saturating_add(1);
-                held.folding = Some(std::mem::take(&mut held.open));
-                held.save(tables)?;
+            let (fresh, crowded) = held.freeze(tables, now_ms)?;
+            if fresh {
+                held.clone().save(tables)?;
             }
             Ok(Some((held, crowded)))
         });
         let Some((held, crowded)) = frozen.await? else {
             return Ok(());
         };
-        let Some(batch) = held.folding else {
-            return Ok(());
-        };
-        let fees = held.fees();
-        for (account, msat) in [(&held.payee, batch.net), (&fees, batch.fee)] {
-            if msat == Msat::ZERO && *account == fees {
-                continue;
-            }
+        let (mut asked, mut asks) = (Vec::new(), Vec::new());
+        let due = |to: &str| self.again(to) <= now_ms;
+        for leg in held.legs.iter().filter(|leg| due(&leg.to)) {
+            let Some(batch) = leg.folding else { continue };
             let fold = Fold {
-                account: account.clone(),
+                account: leg.to.clone(),
                 inbox: held.name.clone(),
-                number: held.number,
-                msat,
+                number: batch.number,
+                msat: batch.msat,
                 count: batch.count,
             };
-            host.ask::<_, Done>(Place::Account(account), "/fold", &fold)
-                .await?;
+            asked.push((leg.to.clone(), false, batch.number));
+            // Home is told of copies that were free; nobody else of nothing.
+            if batch.msat == Msat::ZERO && leg.to != held.payee {
+                asks.push(Box::pin(async { Ok(Done { done: true }) }) as host::Waiting<'_, Done>);
+            } else {
+                asks.push(host.ask(Place::Account(&leg.to), "/fold", &fold));
+            }
         }
-        let number = held.number;
-        host.transact(move |tables| {
-            // Sales that came in meanwhile are in `open` of the stored row, not of our copy.
-            let Some(mut held) = Held::load(tables)? else {
-                return Err(internal("the inbox is gone"));
-            };
-            if held.number != number {
-                return Ok(());
+        for feed in held.feeds.iter().filter(|it| due(&shop_of(&it.creator))) {
+            if !feed.telling.is_empty() {
+                let news = news(host, &held, feed)?;
+                asked.push((feed.creator.clone(), true, feed.number));
+                asks.push(host.ask_boxed(
+                    Place::Shop(&feed.creator),
+                    "/sales",
+                    Ok(news.into_bytes()),
+                ));
             }
-            if let Some(batch) = held.folding.take() {
-                let folded = held.folded.unwrap_or_default();
-                held.folded = Some(folded.and(batch)?);
-                held.save(tables)?;
-            }
-            Ok(())
-        })
-        .await?;
+        }
+        let answers = host::all(asks).await;
+        let answers: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+        let now_ms = host.now_ms();
+        for ((to, shop, _), fine) in asked.iter().zip(&answers) {
+            let to = if *shop { shop_of(to) } else { to.clone() };
+            self.answered(to, *fine, now_ms, host.dice());
+        }
+        let done = asked.into_iter().zip(answers);
+        let done: Vec<_> = done.filter(|(_, fine)| *fine).collect();
+        if !done.is_empty() {
+            host.transact(move |tables| {
+                // Sales that came in meanwhile are in the stored row, not in our copy.
+                let held = Held::load(tables)?;
+                let mut held = held.ok_or_else(|| internal("the inbox is gone"))?;
+                for ((to, shop, number), _) in &done {
+                    held.acknowledge(to, *shop, *number)?;
+                }
+                held.save(tables)
+            })
+            .await?;
+        }
         if crowded && let Some(work) = held.work {
             let slot = held
                 .name
@@ -265,6 +248,11 @@ impl Inbox {
     }
 }
 
+/// How a shop is called among those who are asked.
+fn shop_of(creator: &str) -> String {
+    format!("shop {creator}")
+}
+
 async fn wake<H: Host>(host: &H, at: u64) -> Result<()> {
     host.transact(move |tables: &H::Tables| {
         tables.wake(at);
@@ -279,25 +267,65 @@ fn add(tables: &impl Tables, held: &mut Held, credit: &Credit, now_ms: u64) -> R
     if tables.get(&CREDITS, &key)?.is_some() {
         return Ok(false);
     }
-    if held.open.count == 0 {
+    let payee = held.payee.clone();
+    let home = held.leg(&payee);
+    if home.is_none_or(|leg| leg.count == 0) {
         held.since = Some(now_ms);
     }
-    held.open = held.open.with(credit)?;
+    let mut net = credit.gross.minus(credit.fee)?;
+    for part in credit.splits.iter().flatten() {
+        net = net.minus(part.msat)?;
+        held.give(&part.account, part.msat)?;
+    }
+    held.give(&payee, net)?;
+    held.give(&held.fees(), credit.fee)?;
     held.work = credit.work.as_ref().map(ToString::to_string);
+    let mut told = String::new();
+    if let (Some(creator), Some(work), Some(buyer)) = (&credit.creator, &credit.work, &credit.buyer)
+    {
+        let version = credit.version.unwrap_or(0);
+        let usd_micros = credit.usd_micros.unwrap_or(0);
+        told = format!("{buyer} {work} {version} {usd_micros}");
+        held.tell(tables, creator.as_str(), credit.order.body())?;
+    }
     let columns = vec![
         Value::Int(credit.gross.get()),
         Value::Int(credit.fee.get()),
         Value::Int(credit.time),
+        Value::Int(held.number),
+        Value::Text(told),
     ];
     tables.put(&CREDITS, &key, columns)?;
     Ok(true)
 }
 
-fn waiting(tables: &impl Tables) -> Result<Waiting> {
+/// What waits for an account, or for the seller's.
+fn waiting(tables: &impl Tables, account: Option<&str>) -> Result<Waiting> {
+    let mut sum = Waiting::default();
     let Some(held) = Held::load(tables)? else {
-        return Ok(Waiting::default());
+        return Ok(sum);
     };
-    held.open.and(held.folding.unwrap_or_default())
+    let account = account.unwrap_or(&held.payee);
+    if let Some(leg) = held.leg(account) {
+        sum.net = leg.waiting()?;
+    }
+    Ok(sum)
+}
+
+/// Whether an account has its part of a sale.
+fn home(tables: &impl Tables, order: &str, account: &str) -> Result<Done> {
+    let order = OrderId::parse(order).map_err(internal)?;
+    let row = tables.get(&CREDITS, &book::order_key(&order)?)?;
+    let (Some(row), Some(held)) = (row, Held::load(tables)?) else {
+        return Ok(Done { done: false });
+    };
+    let mut row = Taken::of(row);
+    let (_, _, _, after) = (row.int()?, row.int()?, row.int()?, row.int()?);
+    let leg = held.leg(account);
+    // Nothing is on its way, and what waits for the next batch came later.
+    let done =
+        leg.is_none_or(|leg| leg.folding.is_none() && (leg.count == 0 || leg.number > after));
+    Ok(Done { done })
 }
 
 fn audit(tables: &impl Tables, cut: u64, after: &str) -> Result<InboxAudit> {
@@ -322,19 +350,36 @@ fn audit(tables: &impl Tables, cut: u64, after: &str) -> Result<InboxAudit> {
             by_cut = by_cut.plus(gross)?;
         }
     }
-    let part = |of: fn(&Held) -> Option<Waiting>| held.as_ref().and_then(of).unwrap_or_default();
-    let folded = part(|held| held.folded);
-    let folding = part(|held| held.folding);
-    let waiting = part(|held| Some(held.open)).and(folding)?;
+    let folded = held
+        .as_ref()
+        .map_or_else(Waiting::default, |held| held.folded);
+    let fees = held.as_ref().map(Held::fees).unwrap_or_default();
+    let (mut waiting, mut folding_net, mut folding_fee) = (Msat::ZERO, Msat::ZERO, Msat::ZERO);
+    let mut folding = Vec::new();
+    for leg in held.iter().flat_map(|held| &held.legs) {
+        waiting = waiting.plus(leg.waiting()?)?;
+        if leg.to == fees {
+            folding_fee = leg.folded_next();
+        } else {
+            folding_net = folding_net.plus(leg.folded_next())?;
+            folding.push(AuditSum {
+                name: leg.to.clone(),
+                credit: leg.folded_next(),
+                debit: Msat::ZERO,
+                count: 1,
+            });
+        }
+    }
     Ok(InboxAudit {
         by_cut,
         all,
         count,
         next,
         folded: folded.net.plus(folded.fee)?,
-        waiting: waiting.net.plus(waiting.fee)?,
-        folding_net: folding.net,
-        folding_fee: folding.fee,
+        waiting,
+        folding_net,
+        folding_fee,
+        folding: Some(folding),
         folded_net: folded.net,
         called: held.filter(Held::is_old).map(|held| held.name),
     })

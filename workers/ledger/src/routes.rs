@@ -3,24 +3,25 @@
 use std::{cell::RefCell, rc::Rc};
 
 use satchel_domain::{
-    id::{AccountId, OrderId, WorkId},
+    id::{AccountId, OrderId, Thumbprint, WorkId},
     ledger::LedgerId,
-    money::Rate,
+    money::{Msat, Rate},
     work::WorkState,
 };
 use satchel_edge::{
-    Call, Env, Platform, Remote, Response, Settings, TtlCache, json, json_cached, json_status,
-    now_ms, now_s, object, text,
+    Call, Env, Platform, Response, Settings, TtlCache, internal, json, json_bytes, json_cached,
+    now_ms, now_s, object, read_json as read, text,
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::{
-        AccountOut, CommandIn, DelegationIn, OrderIn, RateOut, RefundIn, SignOutIn, TestMoneyIn,
+        AccountOut, CommandIn, DelegationIn, OrderIn, OrderStatus, RateOut, RefundIn, RefundOut,
+        SignOutIn, TestMoneyIn,
     },
     delegation,
     internal::{
         AccountOrder, CsvPage, Entitlement, Fund, OrderFound, OrderedWork, RateRecord, RefundOrder,
-        Sale, StateChange, WorkSnapshot,
+        StateChange, WorkSnapshot,
     },
     jose,
     operator::{self, Operator, SetRate},
@@ -29,8 +30,8 @@ use satchel_wire::{
 
 use crate::{
     account::Seen,
-    book::{self, Waiting},
-    host::encode,
+    book,
+    host::{Waiting, decode, encode},
 };
 
 /// Snapshots of published works are kept this long for orders; whoever releases keys reads afresh.
@@ -43,8 +44,8 @@ thread_local! {
     static RATE: RefCell<Option<(u64, Option<Rate>)>> = const { RefCell::new(None) };
 }
 
-/// The methods of a known path, for 405.
-pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
+/// The methods of a known path.
+fn methods(path: &[&str]) -> &'static [&'static str] {
     match path {
         ["v1", "config"]
         | ["v1", "accounts", _]
@@ -53,21 +54,22 @@ pub(crate) fn methods(path: &[&str]) -> &'static [&'static str] {
             "accounts",
             _,
             "purchases" | "transfers" | "transfers.csv",
-        ] => &["GET"],
-        ["v1", "operator" | "refunds"] | ["v1", "accounts", _, "test-money" | "sign-out"] => {
-            &["POST"]
-        }
+        ]
+        | ["internal", "orders" | "entitlements", _, _]
+        | ["internal", "entitlements" | "works", _]
+        | ["internal", "rate"] => &["GET"],
         ["v1", "accounts", _, "delegations"] => &["GET", "POST"],
+        ["v1", "operator" | "refunds"]
+        | ["v1", "accounts", _, "test-money" | "sign-out"]
+        | ["internal", "orders"]
+        | [
+            "internal",
+            "works",
+            _,
+            "register" | "intake" | "publish" | "offered",
+        ] => &["POST"],
         _ => &[],
     }
-}
-
-fn account_object(env: &Env, account: &str) -> Result<Remote> {
-    object(env, "ACCOUNT", account)
-}
-
-fn work_object(env: &Env, work: &WorkId) -> Result<Remote> {
-    object(env, "WORK", work.as_str())
 }
 
 fn account_id(text: &str) -> Result<AccountId> {
@@ -88,7 +90,7 @@ fn test_money_on(env: &Env) -> Result<bool> {
 }
 
 /// `GET /v1/config`: what pages of this issuer need to know.
-pub(crate) fn config(env: &Env) -> Result<Response> {
+fn config(env: &Env) -> Result<Response> {
     let settings = Settings::of(env);
     let config = satchel_wire::api::ConfigOut {
         issuer: settings.issuer()?,
@@ -100,26 +102,159 @@ pub(crate) fn config(env: &Env) -> Result<Response> {
     json_cached(&config, 300)
 }
 
-/// `POST /v1/operator`.
-pub(crate) async fn operator(mut call: Call, env: &Env) -> Result<Response> {
-    let settings = Settings::of(env);
-    let body: CommandIn = call.json().await?;
-    let key = settings.public_key("OPERATOR_KEY")?;
-    let (issuer, now) = (settings.issuer()?, now_s());
-    let command = operator::verify(&Platform, &body.command, &issuer, &key, now).await?;
-    let Told {
+/// Asks one of our objects: one future for all of them.
+fn ask<'a>(env: &'a Env, told: &'a Told) -> Waiting<'a, Vec<u8>> {
+    Box::pin(async move {
+        object(env, told.binding, &told.name)?
+            .post_bytes(&told.path, &told.body)
+            .await
+    })
+}
+
+fn told(binding: &'static str, name: &str, path: String, body: Vec<u8>) -> Told {
+    Told {
         binding,
-        name,
+        name: name.to_owned(),
         path,
         body,
-    } = told(command, env)?;
-    let answer = object(env, binding, &name)?
-        .pass_bytes(200, &path, &body)
-        .await;
-    // Whatever came of it: an answer that is lost may still have changed something.
-    SNAPSHOTS.with(|cache| cache.forget(&name));
-    RATE.with_borrow_mut(|cached| *cached = None);
+    }
+}
+
+fn of_account(name: &str, path: String, body: Vec<u8>) -> Told {
+    told("ACCOUNT", name, path, body)
+}
+
+/// Answers a request. What routes have in common is done in one place each, proof, body, the object's
+/// answer: a step of its own for every route was a third of this worker's code.
+pub(crate) async fn answer(mut call: Call, env: &Env) -> Result<Response> {
+    let segments: Vec<String> = call.segments().into_iter().map(ToOwned::to_owned).collect();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let method = call.method().to_owned();
+    let posted = method == "POST";
+    let fits = methods(&path);
+    if !fits.contains(&method.as_str()) {
+        return Err(call.refuse(fits));
+    }
+    let issuer = Settings::of(env).issuer()?;
+    let mut proven = String::new();
+    if let ["v1", "accounts", id, rest @ ..] = &path[..] {
+        if *rest == ["test-money"] && !test_money_on(env)? {
+            return Err(ErrorCode::NotFound.into());
+        }
+        account_id(id)?;
+        if !(posted && matches!(rest, ["delegations" | "sign-out"])) {
+            proven = call.proof(&issuer, None).await?.key.to_string();
+        }
+    }
+    let body = match path.first() {
+        Some(&"internal") if posted => call.body().await?,
+        _ if posted => call.json_body().await?,
+        _ => Vec::new(),
+    };
+    let now = now_s();
+    let mut status = 200;
+    let told = match &path[..] {
+        ["v1", "config"] => return config(env),
+        ["v1", "operator"] => {
+            let body: CommandIn = read(&body)?;
+            let key = Settings::of(env).public_key("OPERATOR_KEY")?;
+            let command = operator::verify(&Platform, &body.command, &issuer, &key, now).await?;
+            command_told(command, env)?
+        }
+        ["v1", "refunds"] => refund_told(env, &body).await?,
+        ["v1", "accounts", id, "delegations"] if posted => {
+            let body: DelegationIn = read(&body)?;
+            let signed = delegation::verify(&Platform, &body.delegation, &issuer, now).await?;
+            same_account(&signed.account, id)?;
+            status = 201;
+            of_account(id, "/delegations".to_owned(), encode(&signed)?)
+        }
+        ["v1", "accounts", id, "sign-out"] => {
+            let body: SignOutIn = read(&body)?;
+            let signed = signout::verify(&Platform, &body.sign_out, &issuer, now).await?;
+            same_account(&signed.account, id)?;
+            of_account(id, "/sign-out".to_owned(), encode(&signed)?)
+        }
+        ["v1", "accounts", id, "test-money"] => test_money_told(id, &proven, &body)?,
+        ["v1", "accounts", id] => of_account(id, format!("/account/{proven}"), body),
+        ["v1", "accounts", id, what @ ("purchases" | "delegations")] => {
+            let before = cursor(&call, "after")?.unwrap_or(u64::MAX >> 11);
+            of_account(id, format!("/{what}/{proven}/{before}"), body)
+        }
+        ["v1", "accounts", id, last] => {
+            let page = transfers_page(&call, *last == "transfers.csv")?;
+            of_account(id, format!("/transfers/{proven}/{page}"), body)
+        }
+        ["internal", "orders"] => order_told(env, &body).await?,
+        ["internal", "orders", account, order] => {
+            account_id(account)?;
+            let order = OrderId::parse(order);
+            let order =
+                order.map_err(|_| ApiError::new(ErrorCode::Malformed, "not an order id"))?;
+            of_account(account, format!("/order/{order}"), body)
+        }
+        ["internal", "entitlements", handle, version @ ..] => {
+            let version = version.first().and_then(|version| version.parse().ok());
+            return json(&entitlement(env, handle, version).await?);
+        }
+        ["internal", "works", work] => {
+            let known = snapshot(env, &work_id(work)?).await?;
+            let mut known = known.ok_or(ErrorCode::UnknownWork)?;
+            known.record.ledger = ledger_id(env)?;
+            return json(&known);
+        }
+        ["internal", "works", work, change] => work_told(env, work, change, body)?,
+        _ => {
+            return json(&RateRecord {
+                rate: Some(current_rate(env).await?),
+            });
+        }
+    };
+    let answer = asked(env, &told).await?;
+    match &path[..] {
+        ["v1", "refunds"] => {
+            let out: RefundOut = decode(&answer)?;
+            if out.status == OrderStatus::Pending {
+                status = 202;
+            }
+        }
+        ["v1", "accounts", id] => return account(env, id, &answer).await,
+        ["v1", "accounts", id, "transfers.csv"] => return statement(&issuer, id, &answer),
+        _ => {}
+    }
+    Ok(json_bytes(status, answer))
+}
+
+/// Asks an object. Whatever came of it: an answer that is lost may still have changed something.
+async fn asked(env: &Env, told: &Told) -> Result<Vec<u8>> {
+    let answer = ask(env, told).await;
+    match told.binding {
+        "WORK" => SNAPSHOTS.with(|cache| cache.forget(&told.name)),
+        "ISSUER_OBJECT" => RATE.with_borrow_mut(|cached| *cached = None),
+        _ => {}
+    }
     answer
+}
+
+/// A change of a work, on another worker's word.
+fn work_told(env: &Env, work: &str, change: &str, body: Vec<u8>) -> Result<Told> {
+    work_id(work)?;
+    let path = match change {
+        "register" => match ledger_id(env)? {
+            LedgerId::Live => format!("/register/{work}/live"),
+            LedgerId::Test => format!("/register/{work}/test"),
+        },
+        change => format!("/{change}"),
+    };
+    Ok(told("WORK", work, path, body))
+}
+
+fn same_account(signed: &AccountId, asked: &str) -> Result<()> {
+    if signed.as_str() == asked {
+        return Ok(());
+    }
+    let other = "signed for another account";
+    Err(ApiError::new(ErrorCode::WrongKey, other))
 }
 
 /// What an object is told on the operator's word.
@@ -130,7 +265,7 @@ struct Told {
     body: Vec<u8>,
 }
 
-fn told(command: Operator, env: &Env) -> Result<Told> {
+fn command_told(command: Operator, env: &Env) -> Result<Told> {
     let to = |binding, name: &str, path: String, body| {
         let name = book::audited_name(name)?.to_owned();
         Ok(Told {
@@ -201,7 +336,8 @@ async fn current_rate(env: &Env) -> Result<Rate> {
     let set = match cached {
         Some((at, rate)) if now.saturating_sub(at) < RATE_LIFE_MS => rate,
         _ => {
-            let record: RateRecord = object(env, "ISSUER_OBJECT", "issuer")?.get("/rate").await?;
+            let told = told("ISSUER_OBJECT", "issuer", "/rate".to_owned(), Vec::new());
+            let record: RateRecord = decode(&ask(env, &told).await?)?;
             RATE.with_borrow_mut(|cached| *cached = Some((now, record.rate.clone())));
             record.rate
         }
@@ -215,64 +351,26 @@ async fn current_rate(env: &Env) -> Result<Rate> {
     book::rate_in_force(set, test, now_s())
 }
 
-/// `GET /internal/rate`.
-pub(crate) async fn rate(env: &Env) -> Result<Response> {
-    json(&RateRecord {
-        rate: Some(current_rate(env).await?),
-    })
-}
-
-/// `POST /v1/accounts/{account}/delegations`.
-pub(crate) async fn delegate(mut call: Call, env: &Env, account: &str) -> Result<Response> {
-    let account = account_id(account)?;
-    let body: DelegationIn = call.json().await?;
-    let delegation = delegation::verify(
-        &Platform,
-        &body.delegation,
-        &Settings::of(env).issuer()?,
-        now_s(),
-    )
-    .await?;
-    if delegation.account != account {
-        return Err(ApiError::new(
-            ErrorCode::WrongKey,
-            "signed for another account",
-        ));
-    }
-    account_object(env, account.as_str())?
-        .pass_post(201, "/delegations", &delegation)
-        .await
-}
-
 /// `GET /v1/accounts/{account}`.
-pub(crate) async fn account(call: &Call, env: &Env, account: &str) -> Result<Response> {
-    let account = account_id(account)?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
-    let seen: Seen = account_object(env, account.as_str())?
-        .get(&format!("/account/{}", proven.key))
-        .await?;
-    let out = AccountOut {
+async fn account(env: &Env, account: &str, seen: &[u8]) -> Result<Response> {
+    let seen: Seen = decode(seen)?;
+    let mut incoming = Msat::ZERO;
+    for inbox in &seen.inboxes {
+        // One that does not answer is told: who is owed must not be shown a smaller sum.
+        let told = told("INBOX", inbox, format!("/waiting/{account}"), Vec::new());
+        let waiting: book::Waiting = decode(&ask(env, &told).await?)?;
+        incoming = incoming.plus(waiting.net)?;
+    }
+    json(&AccountOut {
         ledger: ledger_id(env)?,
         test_money: test_money_on(env)?,
         balance_msat: seen.balances.available()?,
         pending_msat: seen.balances.debits_pending,
-        incoming_msat: incoming(env, &seen.inboxes).await?,
+        incoming_msat: incoming,
         epoch: seen.epoch,
         rate: current_rate(env).await.ok().as_ref().map(RateOut::from),
-        account,
-    };
-    json(&out)
-}
-
-/// What lies in the seller's inboxes, not yet folded into the balance.
-async fn incoming(env: &Env, inboxes: &[String]) -> Result<satchel_domain::money::Msat> {
-    let mut sum = satchel_domain::money::Msat::ZERO;
-    for inbox in inboxes {
-        // One that does not answer is told: who is owed must not be shown a smaller sum.
-        let waiting: Waiting = object(env, "INBOX", inbox)?.get("/waiting").await?;
-        sum = sum.plus(waiting.net)?;
-    }
-    Ok(sum)
+        account: account_id(account)?,
+    })
 }
 
 /// A line of the journal given in the query.
@@ -285,16 +383,9 @@ fn cursor(call: &Call, name: &str) -> Result<Option<u64>> {
         .ok_or_else(|| ApiError::new(ErrorCode::Malformed, format!("{name} is not a cursor")))
 }
 
-/// `GET /v1/accounts/{account}/transfers?after=|before=`, and as CSV.
-pub(crate) async fn transfers(
-    call: &Call,
-    env: &Env,
-    account: &str,
-    csv: bool,
-) -> Result<Response> {
-    let account = account_id(account)?;
-    let issuer = Settings::of(env).issuer()?;
-    let proven = call.proof(&issuer, None).await?;
+/// Which page of a journal the query asks for: `GET /v1/accounts/{account}/transfers?after=|before=`, and
+/// as CSV.
+fn transfers_page(call: &Call, csv: bool) -> Result<String> {
     let (side, line) = match (cursor(call, "after")?, cursor(call, "before")?) {
         (None, None) if csv => ("csv", 0),
         (Some(after), None) => (if csv { "csv" } else { "after" }, after),
@@ -307,12 +398,11 @@ pub(crate) async fn transfers(
             ));
         }
     };
-    let path = format!("/transfers/{}/{side}/{line}", proven.key);
-    let object = account_object(env, account.as_str())?;
-    if !csv {
-        return object.pass(&path).await;
-    }
-    let page: CsvPage = object.get(&path).await?;
+    Ok(format!("{side}/{line}"))
+}
+
+fn statement(issuer: &str, account: &str, page: &[u8]) -> Result<Response> {
+    let page: CsvPage = decode(page)?;
     let next = page.next.map(|next| {
         let path = format!("/v1/accounts/{account}/transfers.csv?after={next}");
         format!("<{issuer}{path}>; rel=\"next\"")
@@ -322,26 +412,9 @@ pub(crate) async fn transfers(
     Ok(text(200, "text/csv; charset=utf-8", &headers, &page.csv))
 }
 
-/// `POST /v1/accounts/{account}/sign-out`.
-pub(crate) async fn sign_out(mut call: Call, env: &Env, account: &str) -> Result<Response> {
-    let account = account_id(account)?;
-    let body: SignOutIn = call.json().await?;
-    let issuer = Settings::of(env).issuer()?;
-    let asked = signout::verify(&Platform, &body.sign_out, &issuer, now_s()).await?;
-    if asked.account != account {
-        return Err(ApiError::new(
-            ErrorCode::WrongKey,
-            "signed for another account",
-        ));
-    }
-    account_object(env, account.as_str())?
-        .pass_post(200, "/sign-out", &asked)
-        .await
-}
-
 /// `POST /v1/refunds`. The account that was paid verifies it; here only the sale is looked up.
-pub(crate) async fn refund(mut call: Call, env: &Env) -> Result<Response> {
-    let body: RefundIn = call.json().await?;
+async fn refund_told(env: &Env, body: &[u8]) -> Result<Told> {
+    let body: RefundIn = read(body)?;
     let claims = refund::read(&body.refund)?.claims;
     let key = Settings::of(env).key("HANDLE_KEY")?;
     let unknown = |error: ApiError| match error.code {
@@ -349,36 +422,18 @@ pub(crate) async fn refund(mut call: Call, env: &Env) -> Result<Response> {
         _ => error,
     };
     let (buyer, order) = book::read_handle(&key, &claims.purchase).map_err(unknown)?;
-    let sale: Sale = account_object(env, buyer.as_str())?
-        .get(&format!("/sale/{order}"))
-        .await?;
+    let sale = of_account(buyer.as_str(), format!("/sale/{order}"), Vec::new());
     let refund = RefundOrder {
         refund: body.refund,
-        sale,
+        sale: decode(&ask(env, &sale).await?)?,
     };
-    let account = account_object(env, claims.account.as_str())?;
-    let out: satchel_wire::api::RefundOut = account.post("/refund", &refund).await?;
-    let pending = out.status == satchel_wire::api::OrderStatus::Pending;
-    json_status(if pending { 202 } else { 200 }, &out)
-}
-
-/// `GET /v1/accounts/{account}/{purchases|delegations}`.
-pub(crate) async fn listed(call: &Call, env: &Env, account: &str, what: &str) -> Result<Response> {
-    let account = account_id(account)?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
-    let before = cursor(call, "after")?.unwrap_or(u64::MAX >> 11);
-    let path = format!("/{what}/{}/{before}", proven.key);
-    account_object(env, account.as_str())?.pass(&path).await
+    let path = "/refund".to_owned();
+    Ok(of_account(claims.account.as_str(), path, encode(&refund)?))
 }
 
 /// `POST /v1/accounts/{account}/test-money`; there is no such route unless the configuration says so.
-pub(crate) async fn test_money(mut call: Call, env: &Env, account: &str) -> Result<Response> {
-    if !test_money_on(env)? {
-        return Err(ErrorCode::NotFound.into());
-    }
-    let account = account_id(account)?;
-    let proven = call.proof(&Settings::of(env).issuer()?, None).await?;
-    let body: TestMoneyIn = call.json().await?;
+fn test_money_told(account: &str, key: &str, body: &[u8]) -> Result<Told> {
+    let body: TestMoneyIn = read(body)?;
     if body.msat.get() == 0 || body.msat.get() > book::MAX_TEST_MONEY {
         return Err(ApiError::new(
             ErrorCode::Malformed,
@@ -386,18 +441,18 @@ pub(crate) async fn test_money(mut call: Call, env: &Env, account: &str) -> Resu
         ));
     }
     let fund = Fund {
-        key: proven.key,
+        key: Thumbprint::parse(key).map_err(internal)?,
         id: body.id.to_string(),
         msat: body.msat,
     };
-    account_object(env, account.as_str())?
-        .pass_post(200, &format!("/fund/{account}"), &fund)
-        .await
+    let path = format!("/fund/{account}");
+    Ok(of_account(account, path, encode(&fund)?))
 }
 
 async fn snapshot(env: &Env, work: &WorkId) -> Result<Option<WorkSnapshot>> {
-    match work_object(env, work)?.get::<WorkSnapshot>("/").await {
-        Ok(snapshot) => Ok(Some(snapshot)),
+    let told = told("WORK", work.as_str(), "/".to_owned(), Vec::new());
+    match ask(env, &told).await {
+        Ok(snapshot) => decode(&snapshot).map(Some),
         Err(error) if error.code == ErrorCode::UnknownWork => Ok(None),
         Err(error) => Err(error),
     }
@@ -423,93 +478,43 @@ async fn snapshot_for_order(
 }
 
 /// `POST /internal/orders`. The account object verifies the order; here only the work is looked up.
-pub(crate) async fn order(mut call: Call, env: &Env) -> Result<Response> {
-    let body: OrderIn = call.json().await?;
+async fn order_told(env: &Env, body: &[u8]) -> Result<Told> {
+    let body: OrderIn = read(body)?;
     let claims = order::read(&body.order)?.claims;
     let work = snapshot_for_order(env, &claims.work, claims.version).await?;
-    let ordered = work.map(|work| OrderedWork {
-        offer: work.offer(),
-        manifest_digest: work
-            .version(claims.version)
-            .map(|v| v.manifest_digest.clone()),
-        usage: work.record.terms.usage,
-        title: work.record.title.clone(),
-        slots: work.slots,
-    });
+    let ordered = work.map(|work| OrderedWork::of(&work, claims.version));
     let order = AccountOrder {
         order: body.order,
         work: ordered,
     };
-    account_object(env, claims.account.as_str())?
-        .pass_post(200, "/order", &order)
-        .await
+    let path = "/order".to_owned();
+    Ok(of_account(claims.account.as_str(), path, encode(&order)?))
 }
 
-/// `GET /internal/orders/{account}/{order}`.
-pub(crate) async fn find_order(env: &Env, account: &str, order: &str) -> Result<Response> {
-    let account = account_id(account)?;
-    let order = OrderId::parse(order)
-        .map_err(|_| ApiError::new(ErrorCode::Malformed, "not an order id"))?;
-    account_object(env, account.as_str())?
-        .pass(&format!("/order/{order}"))
-        .await
-}
-
-/// `GET /internal/entitlements/{handle}`: read afresh from account and work, never cached here.
-pub(crate) async fn entitlement(env: &Env, handle: &str) -> Result<Response> {
+/// `GET /internal/entitlements/{handle}[/{version}]`: read afresh from account and work, never cached
+/// here. Rights are to the work: a receipt of any version that is published opens that version.
+async fn entitlement(env: &Env, handle: &str, version: Option<u32>) -> Result<Entitlement> {
     let key = Settings::of(env).key("HANDLE_KEY")?;
     let (account, order) = book::read_handle(&key, handle)?;
-    let found: OrderFound = account_object(env, account.as_str())?
-        .get(&format!("/order/{order}"))
-        .await?;
+    let found = of_account(account.as_str(), format!("/order/{order}"), Vec::new());
+    let found: OrderFound = decode(&ask(env, &found).await?)?;
     // Nothing, if it was paid back.
     let transfer = found.transfer.ok_or(ErrorCode::NotEntitled)?;
     let agreement = transfer.agreement;
-    let work = snapshot(env, &agreement.work)
-        .await?
-        .ok_or(ErrorCode::UnknownWork)?;
-    let keys = work
-        .keys(agreement.version)
-        .cloned()
+    let work = snapshot(env, &agreement.work).await?;
+    let work = work.ok_or(ErrorCode::UnknownWork)?;
+    let version = version.unwrap_or(agreement.version);
+    let published = work.version(version).zip(work.keys(version));
+    let (usage, keys) = published
+        .map(|(record, keys)| (record.usage, keys.clone()))
         .ok_or(ErrorCode::NotEntitled)?;
-    json(&Entitlement {
-        work: agreement.work,
-        version: agreement.version,
-        usage: transfer.usage,
+    Ok(Entitlement {
+        version,
+        usage,
         active: true,
         state: work.record.state,
         keys,
+        work: agreement.work,
         hls: work.record.listing.and_then(|listing| listing.hls),
-    })
-}
-
-/// `GET /internal/works/{work}`.
-pub(crate) async fn work(env: &Env, work: &str) -> Result<Response> {
-    let work = work_id(work)?;
-    let mut known = snapshot(env, &work).await?.ok_or(ErrorCode::UnknownWork)?;
-    known.record.ledger = ledger_id(env)?;
-    json(&known)
-}
-
-/// `POST /internal/works/{work}/{register|intake|publish|offered}`. The object reads the body.
-pub(crate) async fn change_work(mut call: Call, env: &Env, work: &str) -> Result<Response> {
-    let work = work_id(work)?;
-    let path = match call.segments().last().copied() {
-        Some("register") => format!("/register/{work}/{}", ledger_name(env)?),
-        Some("intake") => "/intake".to_owned(),
-        Some("offered") => "/offered".to_owned(),
-        _ => "/publish".to_owned(),
-    };
-    let body = call.body().await?;
-    let answer = work_object(env, &work)?.pass_bytes(200, &path, &body).await;
-    // Whatever came of it: an answer that is lost may still have changed the work.
-    SNAPSHOTS.with(|cache| cache.forget(work.as_str()));
-    answer
-}
-
-fn ledger_name(env: &Env) -> Result<&'static str> {
-    Ok(match ledger_id(env)? {
-        LedgerId::Live => "live",
-        LedgerId::Test => "test",
     })
 }

@@ -131,17 +131,26 @@ pub static ACCOUNT: Schema = Schema {
         "DROP TABLE account",
     ]],
 };
-/// Credits by order.
+/// Credits by order; the number of the last batch that was made before each came, and what its
+/// creator's shop is told.
 pub static CREDITS: Table = table!(
     "credits",
-    ("gross": "INTEGER NOT NULL", "fee": "INTEGER NOT NULL", "time": "INTEGER NOT NULL"),
+    (
+        "gross": "INTEGER NOT NULL",
+        "fee": "INTEGER NOT NULL",
+        "time": "INTEGER NOT NULL",
+        "after": "INTEGER NOT NULL DEFAULT 0",
+        "told": "TEXT NOT NULL DEFAULT ''"
+    ),
     ""
 );
+/// What a shop is to be told, where that is more than an inbox keeps in its own row.
+pub static FEED: Table = table!("feed", ("orders": "TEXT NOT NULL"), "");
 /// What an inbox holds.
 pub static HELD: Table = table!("held", ("body": "TEXT NOT NULL"), "");
 /// An inbox.
 pub static INBOX: Schema = Schema {
-    tables: &[&CREDITS, &HELD],
+    tables: &[&CREDITS, &HELD, &FEED],
     first: "inbox",
     upgrades: &[&[
         HELD.create,
@@ -153,6 +162,10 @@ pub static INBOX: Schema = Schema {
          FROM inbox, (SELECT coalesce(sum(gross - fee), 0) AS net, coalesce(sum(fee), 0) AS fee, count(*) AS n
          FROM credits)",
         "DROP TABLE inbox",
+    ], &[
+        "ALTER TABLE credits ADD COLUMN after INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE credits ADD COLUMN told TEXT NOT NULL DEFAULT ''",
+        FEED.create,
     ]],
 };
 
@@ -330,10 +343,14 @@ pub enum Kind {
     CorrectionOut = 9,
     /// And got.
     CorrectionIn = 10,
+    /// A part of a refund, given back by a collaborator.
+    SplitOut = 11,
+    /// And got back.
+    SplitIn = 12,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Purchase,
         Self::Reissue,
         Self::Fund,
@@ -344,6 +361,8 @@ impl Kind {
         Self::FeeIn,
         Self::CorrectionOut,
         Self::CorrectionIn,
+        Self::SplitOut,
+        Self::SplitIn,
     ];
 
     /// As statements call it.
@@ -358,6 +377,7 @@ impl Kind {
             Self::Refunded => "refunded",
             Self::FeeOut | Self::FeeIn => "fee_returned",
             Self::CorrectionOut | Self::CorrectionIn => "correction",
+            Self::SplitOut | Self::SplitIn => "split_returned",
         }
     }
 
@@ -366,7 +386,7 @@ impl Kind {
     pub fn debits(self) -> bool {
         matches!(
             self,
-            Self::Purchase | Self::Refund | Self::FeeOut | Self::CorrectionOut
+            Self::Purchase | Self::Refund | Self::FeeOut | Self::CorrectionOut | Self::SplitOut
         )
     }
 }

@@ -21,7 +21,7 @@ use satchel_wire::{
 
 use crate::{
     book::{self, Void, WorkBook},
-    host::{Host, Place, Tables, decode, encode},
+    host::{GivingJob, Host, Place, Tables, decode, encode},
     rows::{BOOK, ONE, STOCK, Taken},
 };
 
@@ -55,64 +55,59 @@ impl Work {
         path: &[&str],
         body: &[u8],
     ) -> Result<Vec<u8>> {
-        match path {
+        // What is only written ends in one place: a state of its own for each is much code.
+        let job: GivingJob<H::Tables, Vec<u8>> = match path {
             [""] => {
                 let mut snapshot = known(host.tables())?.snapshot;
                 if snapshot.record.terms.counted() {
                     let (sold, given) = this.gone(host.tables())?;
                     snapshot.record.stock = Some(Stock { sold, given });
                 }
-                encode(&snapshot)
+                return encode(&snapshot);
             }
+            ["reserve"] => return Self::reserve(this, host, decode(body)?).await,
             ["register", work, ledger] => {
                 let (work, ledger) = ((*work).to_owned(), (*ledger).to_owned());
                 let new: RegisterWork = decode(body)?;
-                host.transact(move |tables| register(tables, &work, &ledger, new.clone()))
-                    .await
-            }
-            ["intake"] => {
-                let keys: VersionKeys = decode(body)?;
-                host.transact(move |tables| {
-                    let mut book = known(tables)?;
-                    book.take_in(keys.clone())?;
-                    save(tables, &book)
-                })
-                .await?;
-                done()
+                Box::new(move |tables| register(tables, &work, &ledger, new.clone()))
             }
             ["publish"] => {
                 let new: PublishWork = decode(body)?;
-                host.transact(move |tables| publish(tables, new.clone()))
-                    .await
+                Box::new(move |tables| publish(tables, new.clone()))
             }
             ["offered"] => {
                 let offered: Offered = decode(body)?;
-                host.transact(move |tables| offer(tables, offered)).await
+                Box::new(move |tables| offer(tables, offered))
+            }
+            ["intake"] => {
+                let keys: VersionKeys = decode(body)?;
+                Box::new(move |tables| {
+                    let mut book = known(tables)?;
+                    book.take_in(keys.clone())?;
+                    save(tables, &book)?;
+                    done()
+                })
             }
             ["state"] => {
                 let change: StateChange = decode(body)?;
-                host.transact(move |tables| set_state(tables, change))
-                    .await?;
-                done()
+                Box::new(move |tables| set_state(tables, change))
             }
             ["spread"] => {
                 let Spread { slots } = decode(body)?;
-                host.transact(move |tables| {
+                Box::new(move |tables| {
                     let mut book = known(tables)?;
-                    if book.snapshot.slots.unwrap_or(1) >= slots {
-                        return Ok(());
+                    if book.snapshot.slots.unwrap_or(1) < slots {
+                        book.snapshot.slots = Some(slots);
+                        save(tables, &book)?;
                     }
-                    book.snapshot.slots = Some(slots);
-                    save(tables, &book)
+                    done()
                 })
-                .await?;
-                done()
             }
-            ["reserve"] => Self::reserve(this, host, decode(body)?).await,
-            ["confirm"] => Self::settle(this, host, decode::<OrderOf>(body)?.order, SOLD).await,
-            ["release"] => Self::settle(this, host, decode::<OrderOf>(body)?.order, LET_GO).await,
-            _ => Err(ErrorCode::NotFound.into()),
-        }
+            ["confirm"] => Self::settle(this, decode::<OrderOf>(body)?.order, SOLD),
+            ["release"] => Self::settle(this, decode::<OrderOf>(body)?.order, LET_GO),
+            _ => return Err(ErrorCode::NotFound.into()),
+        };
+        host.transact_boxed(job).await
     }
 
     /// Copies sold or reserved: all, and free ones.
@@ -222,7 +217,8 @@ impl Work {
             // An account that does not answer keeps its copy.
             if let Ok(Settled { posted }) = host.ask(place, "/settle", &asked).await {
                 let state = if posted { SOLD } else { LET_GO };
-                Self::settle(this, host, order, state).await?;
+                host.transact_boxed(Self::settle(this, order, state))
+                    .await?;
                 freed |= !posted;
             }
         }
@@ -230,22 +226,21 @@ impl Work {
     }
 
     /// Notes what became of a reserved copy. A copy that is sold stays sold.
-    async fn settle<H: Host>(
+    fn settle<T: Tables>(
         this: &std::rc::Rc<Self>,
-        host: &H,
         order: OrderId,
         end: u64,
-    ) -> Result<Vec<u8>> {
+    ) -> GivingJob<T, Vec<u8>> {
         let work = std::rc::Rc::clone(this);
-        host.transact(move |tables| {
+        Box::new(move |tables| {
             let key = book::order_key(&order)?;
             let Some(columns) = tables.get(&STOCK, &key)? else {
-                return Ok(());
+                return done();
             };
             let mut row = Taken::of(columns);
             let (state, account, time) = (row.int()?, row.text()?, row.int()?);
             if state & 3 != RESERVED {
-                return Ok(());
+                return done();
             }
             let (all, free) = work.gone(tables)?;
             let state = (state & FREE) | end;
@@ -256,10 +251,8 @@ impl Work {
                 work.counted
                     .set(Some((tables.undone(), all.saturating_sub(1), free)));
             }
-            Ok(())
+            done()
         })
-        .await?;
-        done()
     }
 }
 
@@ -430,13 +423,14 @@ fn offer(tables: &impl Tables, offered: Offered) -> Result<Vec<u8>> {
     encode(&record)
 }
 
-fn set_state(tables: &impl Tables, change: StateChange) -> Result<()> {
+fn set_state(tables: &impl Tables, change: StateChange) -> Result<Vec<u8>> {
     let mut book = known(tables)?;
     let record = &mut book.snapshot.record;
     let published = record.version > 0;
     let after = record.state.after(change.into(), published);
     record.state = after.map_err(|_| ApiError::from(ErrorCode::WorkConflict))?;
-    save(tables, &book)
+    save(tables, &book)?;
+    done()
 }
 
 fn digest(terms: &Terms) -> Result<Digest> {

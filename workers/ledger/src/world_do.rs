@@ -3,12 +3,14 @@
 use std::cell::OnceCell;
 
 use satchel_domain::ledger::LedgerId;
-use satchel_edge::{Platform, Schema, Settings, Store, internal, log, now_ms, object, random};
-use satchel_wire::Result;
+use satchel_edge::{
+    Platform, Schema, Settings, Store, internal, log, now_ms, object, random, service,
+};
+use satchel_wire::{Result, api::Done};
 use worker::{Env, Response, State};
 
 use crate::{
-    host::{Config, Host, Job, Place, Waiting},
+    host::{Config, Host, Job, Place, Waiting, encode},
     rows::{BOOK, HEAD, HELD, KEYS},
 };
 
@@ -99,6 +101,14 @@ impl Host for World {
     ) -> Waiting<'a, Vec<u8>> {
         Box::pin(async move {
             let (binding, name) = place.address();
+            if let Place::Shop(creator) = place {
+                // Without that worker there are no shops to be told anything.
+                let Ok(shops) = service(&self.env, binding) else {
+                    return encode(&Done { done: true });
+                };
+                let path = format!("/internal/shops/{creator}{path}");
+                return shops.post_bytes(&path, &body).await;
+            }
             object(&self.env, binding, name)?
                 .post_bytes(path, &body)
                 .await

@@ -17,6 +17,9 @@ use satchel_wire::{
 
 /// Presentation time of a window, milliseconds (docs/FORMAT.md §2).
 pub const WINDOW_MS: u64 = 10_000;
+/// What counts as the length of a window of anything without a duration, milliseconds: a window is a
+/// MiB of a document or picture, and nobody waits ten seconds for a page.
+pub const UNTIMED_WINDOW_MS: u64 = 1_000;
 
 /// Wrapping keys and fresh nonces.
 #[derive(Debug)]
@@ -77,7 +80,9 @@ pub fn take_in(
         )?,
         wrapped_root,
         windows: windows(manifest.duration_ms, manifest.segments),
-        window_ms: WINDOW_MS,
+        window_ms: manifest
+            .duration_ms
+            .map_or(UNTIMED_WINDOW_MS, |_| WINDOW_MS),
     })
 }
 

@@ -219,7 +219,11 @@ pub(crate) async fn key(mut call: Call, env: &Env) -> Result<Response> {
 
 /// The content key behind a receipt that is proven to be its sender's: the entitlement decides.
 pub(crate) async fn content_key(env: &Env, receipt: &Receipt) -> Result<KeyOut> {
-    let path = format!("/internal/entitlements/{}", receipt.handle);
+    // Rights are to the work: the entitlement is asked for the version of the receipt.
+    let path = format!(
+        "/internal/entitlements/{}/{}",
+        receipt.handle, receipt.version
+    );
     let entitled: Entitlement = service(env, "LEDGER")?.get(&path).await?;
     if entitled.work != receipt.work || entitled.version != receipt.version || !entitled.active {
         return Err(ErrorCode::NotEntitled.into());

@@ -8,7 +8,6 @@ use satchel_crypto::{
     wrap::Keyring,
 };
 use satchel_domain::{
-    allowance::Allowance,
     id::{AccountId, Digest, OrderId, Thumbprint, WorkId},
     ledger::{Agreement, LedgerId},
     money::Msat,
@@ -27,7 +26,7 @@ use satchel_wire::{
 use serde_json::Value;
 
 use crate::{
-    playback::{Ask, Open, Playback, Release},
+    playback::{Ask, Open, Opened, Playback, Release},
     receipts::{Handle, Keys},
     world::World,
 };
@@ -226,6 +225,7 @@ impl Fake {
         Proven {
             key: thumbprint(n),
             jti: format!("proof {}", self.next()),
+            iat: 0,
         }
     }
 
@@ -286,7 +286,7 @@ impl World for Fake {
         Ok(self.entitlement.borrow().clone())
     }
 
-    async fn open(&self, _: &Handle, open: &Open) -> Result<Allowance> {
+    async fn open(&self, _: &Handle, open: &Open) -> Result<Opened> {
         let mut playback = self.playback.borrow().clone();
         let answer = playback.open(open.clone(), self.now_ms())?;
         *self.playback.borrow_mut() = playback;

@@ -3,12 +3,11 @@
 use std::cell::RefCell;
 
 use satchel_crypto::{Key32, wrap::Keyring};
-use satchel_domain::allowance::Allowance;
 use satchel_edge::{Env, Settings, internal, now_ms, object, random, service};
 use satchel_wire::{ApiError, Result, internal::Entitlement, receipt::Jwks};
 
 use crate::{
-    playback::{Ask, Open, Release},
+    playback::{Ask, Open, Opened, Release},
     receipts::{Handle, Keys},
     world::World,
 };
@@ -81,7 +80,7 @@ impl World for Here<'_> {
         service(self.env, "LEDGER")?.get(&path).await
     }
 
-    async fn open(&self, handle: &Handle, open: &Open) -> Result<Allowance> {
+    async fn open(&self, handle: &Handle, open: &Open) -> Result<Opened> {
         object(self.env, "PLAYBACK", handle.as_str())?
             .post("/open", open)
             .await

@@ -29,7 +29,10 @@ mod world;
 use here::Here;
 use route::Route;
 use satchel_edge::{Call, created, json, serve};
-use satchel_wire::{Result, api::Empty};
+use satchel_wire::{
+    Result,
+    api::{Empty, SessionIn},
+};
 use worker::{Context, Env, Request, Response, event};
 use world::World as _;
 
@@ -43,14 +46,14 @@ async fn answer(mut call: Call, env: Env) -> Result<Response> {
     let here = Here::of(&env)?;
     match route {
         Route::Open(by_path) => {
-            let Empty {} = call.json().await?;
+            let SessionIn { window } = call.json().await?;
             let token = call.token()?;
             let (receipt, handle) = receipts::verify(&here, &token).await?;
             let proven = call.proof(here.issuer(), Some(&token)).await?;
             if by_path {
                 created(&paths::open(&here, &receipt, &handle, proven).await?)
             } else {
-                created(&sessions::open(&here, &receipt, &handle, proven).await?)
+                created(&sessions::open(&here, &receipt, &handle, proven, window).await?)
             }
         }
         Route::Window(session, window) => {

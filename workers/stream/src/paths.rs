@@ -15,7 +15,7 @@ use satchel_wire::{
 use crate::{
     playback::Ask,
     receipts::Handle,
-    sessions::{begin, entitled, release, seconds, window_key},
+    sessions::{Wish, begin, entitled, release, seconds, window_key},
     world::World,
 };
 
@@ -30,7 +30,11 @@ pub(crate) async fn open(
     allowed(&entitlement)?;
     let length_s = u64::from(source.windows).saturating_mul(seconds(source.window_ms));
     let (work, version) = (source.work.clone(), source.version);
-    let (session, allowance) = begin(world, handle, proven, true, source).await?;
+    let wish = Wish {
+        path: true,
+        window: None,
+    };
+    let (session, opened) = begin(world, handle, proven, wish, source).await?;
     let now_s = seconds(world.now_ms());
     let capability = HlsCapability {
         aud: world.issuer().to_owned(),
@@ -46,7 +50,7 @@ pub(crate) async fn open(
         session,
         url: format!("{}/hls/{token}/index.m3u8", world.issuer()),
         expires: capability.exp,
-        allowance,
+        allowance: opened.allowance,
     })
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Open {
     pub(crate) by: By,
     /// Whether windows are asked for by a path alone (edge-decrypted HLS).
     pub(crate) path: bool,
+    /// A window to release at once, if it may be: it saves a player a round trip.
+    pub(crate) window: Option<u32>,
     /// The entitlement, just read.
     pub(crate) source: Source,
     /// Unix milliseconds by the clock that `source` was read by.
@@ -77,8 +79,23 @@ satchel_json::read!(Open {
     session,
     by,
     path,
+    window,
     source,
     asked_ms,
+    ..
+});
+
+/// The answer to [`Open`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Opened {
+    /// What may be opened.
+    pub(crate) allowance: Allowance,
+    /// Whether the window that was asked for may be opened.
+    pub(crate) released: bool,
+}
+satchel_json::read!(Opened {
+    allowance,
+    released,
     ..
 });
 
@@ -211,7 +228,7 @@ pub(crate) struct Playback {
 
 impl Playback {
     /// Begins a session; where there are too many, the one not used for longest ends.
-    pub(crate) fn open(&mut self, open: Open, now_ms: u64) -> Result<Allowance> {
+    pub(crate) fn open(&mut self, open: Open, now_ms: u64) -> Result<Opened> {
         self.seen.insert(&open.by.key, &open.by.proof, now_ms)?;
         while self.head.sessions.len() >= MAX_SESSIONS {
             let sessions = self.head.sessions.iter().enumerate();
@@ -230,9 +247,37 @@ impl Playback {
             path: Some(open.path),
             played: None,
         });
-        let window_ms = open.source.window_ms;
+        let source = open.source.clone();
         self.adopt(open.source, open.asked_ms, now_ms);
-        Ok(self.allowance(window_ms, now_ms))
+        // One that is too early or does not exist is refused when it is asked for by itself.
+        let window = open.window.filter(|_| !open.path);
+        let released = window.is_some_and(|window| self.give(&source, window, now_ms).is_ok());
+        if released {
+            let newest = self.head.sessions.last_mut();
+            let first = newest.is_some_and(|newest| newest.played.replace(true).is_none());
+            self.count(first, source.window_ms, now_ms);
+        }
+        Ok(Opened {
+            allowance: self.allowance(source.window_ms, now_ms),
+            released,
+        })
+    }
+
+    /// Releases a window, if there is such a one and it may be opened by now.
+    fn give(&mut self, source: &Source, window: u32, now_ms: u64) -> Result<()> {
+        if window >= source.windows {
+            let what = format!("windows go from 0 to {}", source.windows.saturating_sub(1));
+            return Err(ApiError::new(ErrorCode::NotFound, what));
+        }
+        if !self.released.contains(window) {
+            let allowance = self.allowance(source.window_ms, now_ms);
+            if !allowance.allows_one_more() {
+                return Err(too_early(&allowance));
+            }
+            self.released.insert(window);
+            self.head.first_ms.get_or_insert(now_ms);
+        }
+        Ok(())
     }
 
     /// Why a session that is not there has ended.
@@ -271,21 +316,10 @@ impl Playback {
         if now_ms.saturating_sub(source.read_ms) > SOURCE_LIFE_MS {
             return Ok(None);
         }
-        if ask.window >= source.windows {
-            let what = format!("windows go from 0 to {}", source.windows.saturating_sub(1));
-            return Err(ApiError::new(ErrorCode::NotFound, what));
-        }
         if let Some(by) = &ask.by {
             self.seen.insert(&by.key, &by.proof, now_ms)?;
         }
-        if !self.released.contains(ask.window) {
-            let allowance = self.allowance(source.window_ms, now_ms);
-            if !allowance.allows_one_more() {
-                return Err(too_early(&allowance));
-            }
-            self.released.insert(ask.window);
-            self.head.first_ms.get_or_insert(now_ms);
-        }
+        self.give(&source, ask.window, now_ms)?;
         self.count(first, source.window_ms, now_ms);
         let allowance = self.allowance(source.window_ms, now_ms);
         Ok(Some(Release { source, allowance }))

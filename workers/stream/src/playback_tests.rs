@@ -69,10 +69,12 @@ impl Object {
             session: session(n),
             by: by(n, proof),
             path: false,
+            window: None,
             source: source(now_ms),
             asked_ms: now_ms,
         };
         self.keep(|state| state.open(open, now_ms))
+            .map(|opened| opened.allowance)
     }
 
     /// Asks with a fresh copy of the entitlement.
@@ -217,6 +219,7 @@ fn a_replayed_proof_is_refused_as_long_as_it_could_be_valid() {
         session: session(2),
         by: by(1, "again"),
         path: false,
+        window: None,
         source: source(T),
         asked_ms: T,
     };
@@ -435,6 +438,7 @@ fn a_session_by_path_needs_no_proof_and_others_do() {
         session: session(2),
         by: by(1, "path"),
         path: true,
+        window: Some(5),
         source: source(T),
         asked_ms: T,
     };
@@ -479,4 +483,30 @@ fn plays_and_seconds_are_counted_once_and_say_nothing_of_the_buyer() {
     for part in [key(1).as_str(), session(1).as_str(), "pur_", "handle"] {
         assert!(!told.contains(part), "{told}");
     }
+}
+
+#[test]
+fn a_first_window_comes_with_the_session_if_it_may_be_opened() {
+    let mut object = Object::default();
+    let mut open = |n: u8, window, path| {
+        let open = Open {
+            session: session(n),
+            by: by(n, format!("open {n} {window}")),
+            path,
+            window: Some(window),
+            source: source(T),
+            asked_ms: T,
+        };
+        let opened = object.keep(|state| state.open(open, T)).unwrap();
+        (opened.released, opened.allowance.released)
+    };
+    assert_eq!(open(1, 0, false), (true, 1));
+    assert_eq!(open(2, 0, false), (true, 1));
+    assert_eq!(open(3, WINDOWS, false), (false, 1));
+    assert_eq!(open(4, 1, true), (false, 1));
+    assert_eq!(open(5, 1, false), (true, 2));
+    assert_eq!(open(6, 2, false), (true, 3));
+    assert_eq!(open(7, 3, false), (false, 3));
+    let counted = object.state.head.counted.as_ref().unwrap();
+    assert_eq!((counted.plays, counted.seconds), (4, 40));
 }

@@ -2,7 +2,6 @@
 
 use satchel_crypto::{b32, b64};
 use satchel_domain::{
-    allowance::Allowance,
     id::{SessionId, Thumbprint},
     terms::Use,
     work::WorkState,
@@ -18,7 +17,7 @@ use satchel_wire::{
 };
 
 use crate::{
-    playback::{Ask, By, Open, Release, Source, ended},
+    playback::{Ask, By, Open, Opened, Release, Source, ended},
     receipts::Handle,
     world::World,
 };
@@ -33,20 +32,38 @@ pub(crate) async fn open(
     receipt: &Receipt,
     handle: &Handle,
     proven: Proven,
+    first: Option<u32>,
 ) -> Result<SessionOut> {
     let key = proven.key.clone();
     let (entitlement, source) = entitled(world, receipt, handle, &proven).await?;
     drop(entitlement);
-    let (session, allowance) = begin(world, handle, proven, false, source.clone()).await?;
+    let wish = Wish {
+        path: false,
+        window: first,
+    };
+    let (session, opened) = begin(world, handle, proven, wish, source.clone()).await?;
     let (capability, expires) = issue(world, &session, handle, key, &source)?;
+    let released = first.filter(|_| opened.released);
+    let key = released
+        .map(|window| window_key(world, &source, window))
+        .transpose()?;
     Ok(SessionOut {
         session,
         capability,
         expires,
         windows: source.windows,
         window_ms: source.window_ms,
-        allowance,
+        allowance: opened.allowance,
+        key,
     })
+}
+
+/// What is asked of a new session.
+pub(crate) struct Wish {
+    /// Windows are asked for by a path.
+    pub(crate) path: bool,
+    /// The first window, at once.
+    pub(crate) window: Option<u32>,
 }
 
 /// What the purchase behind a receipt entitles to, if it is the proven key's and may be streamed.
@@ -73,9 +90,9 @@ pub(crate) async fn begin(
     world: &impl World,
     handle: &Handle,
     proven: Proven,
-    path: bool,
+    wish: Wish,
     source: Source,
-) -> Result<(SessionId, Allowance)> {
+) -> Result<(SessionId, Opened)> {
     let name = format!("{}{}", SessionId::PREFIX, b32::encode(&world.random()?));
     let session = SessionId::parse(&name).map_err(|_| ErrorCode::Internal)?;
     let open = Open {
@@ -84,12 +101,13 @@ pub(crate) async fn begin(
             key: proven.key,
             proof: proven.jti,
         },
-        path,
+        path: wish.path,
+        window: wish.window,
         source,
         asked_ms: world.now_ms(),
     };
-    let allowance = world.open(handle, &open).await?;
-    Ok((session, allowance))
+    let opened = world.open(handle, &open).await?;
+    Ok((session, opened))
 }
 
 /// Reads the capability of a request for a window of `session`.
@@ -240,12 +258,14 @@ pub(crate) fn window_key(world: &impl World, source: &Source, window: u32) -> Re
 
 #[cfg(test)]
 mod tests {
+    use satchel_domain::allowance::Allowance;
+
     use super::*;
     use crate::fake::{self, Fake, NOW_MS, block_on};
 
     fn begin(world: &Fake) -> Result<SessionOut> {
         let (receipt, handle) = fake::purchase();
-        block_on(open(world, &receipt, &handle, world.proven(1)))
+        block_on(open(world, &receipt, &handle, world.proven(1), None))
     }
 
     fn next(world: &Fake, token: &str, session: &SessionId, n: u32) -> Result<WindowOut> {
@@ -267,6 +287,18 @@ mod tests {
             assert_eq!(out.expires, world.now_ms() / 1000 + 20);
             opened.capability = out.capability;
         }
+    }
+
+    #[test]
+    fn a_session_may_bring_its_first_window_with_it() {
+        let world = Fake::default();
+        let (receipt, handle) = fake::purchase();
+        let begin =
+            |window| block_on(open(&world, &receipt, &handle, world.proven(1), window)).unwrap();
+        assert_eq!(begin(None).key, None);
+        assert_eq!(begin(Some(4)).key, Some(fake::window_key(4)));
+        assert_eq!(begin(Some(10)).key, None);
+        assert_eq!(world.asks(), 0);
     }
 
     #[test]
@@ -351,7 +383,7 @@ mod tests {
                 ..receipt
             },
         ] {
-            let error = block_on(open(&world, &other, &handle, world.proven(1))).unwrap_err();
+            let error = block_on(open(&world, &other, &handle, world.proven(1), None)).unwrap_err();
             assert_eq!(error.code, ErrorCode::NotEntitled);
         }
     }
@@ -367,7 +399,7 @@ mod tests {
     fn another_key_opens_nothing() {
         let world = Fake::default();
         let (receipt, handle) = fake::purchase();
-        let error = block_on(open(&world, &receipt, &handle, world.proven(2))).unwrap_err();
+        let error = block_on(open(&world, &receipt, &handle, world.proven(2), None)).unwrap_err();
         assert_eq!(error.code, ErrorCode::WrongKey);
         let opened = begin(&world).unwrap();
         let (allowed, handle) = capability(&world, &opened.capability, &opened.session).unwrap();

@@ -2,11 +2,10 @@
 //! memory.
 
 use satchel_crypto::{Key32, wrap::Keyring};
-use satchel_domain::allowance::Allowance;
 use satchel_wire::{ApiError, Result, internal::Entitlement, receipt::Jwks};
 
 use crate::{
-    playback::{Ask, Open, Release},
+    playback::{Ask, Open, Opened, Release},
     receipts::{Handle, Keys},
 };
 
@@ -37,7 +36,7 @@ pub(crate) trait World {
     /// What a purchase entitles to, read now.
     async fn entitlement(&self, handle: &Handle) -> Result<Entitlement>;
     /// Begins a session.
-    async fn open(&self, handle: &Handle, open: &Open) -> Result<Allowance>;
+    async fn open(&self, handle: &Handle, open: &Open) -> Result<Opened>;
     /// Asks for a window.
     async fn ask(&self, handle: &Handle, ask: &Ask) -> Result<Option<Release>>;
 }

@@ -1,6 +1,10 @@
 //! A world in memory, and documents to send into it.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use satchel_crypto::{
     Key32, b64,
@@ -17,7 +21,7 @@ use satchel_edge::Piece;
 use satchel_format::manifest::PROTECTED_HEADER;
 use satchel_wire::{
     ErrorCode, Result,
-    api::Record,
+    api::{Record, SentPart},
     command,
     internal::{Offered, PublishWork, RegisterWork, Registered, WorkSnapshot},
     jose::{self, Jwk},
@@ -25,10 +29,10 @@ use satchel_wire::{
 use serde_json::{Value, json};
 
 use crate::{
-    s3::Storage,
+    s3::{Storage, Style},
     shop::Told,
     sigv4::Credentials,
-    uploads::{MAX_PACKED_BYTES, Upload},
+    uploads::{Change, IDLE_S, Limits, MAX_PACKED_BYTES, Upload},
     world::World,
 };
 
@@ -62,7 +66,7 @@ pub(crate) fn work() -> WorkId {
     work_of(1)
 }
 
-fn command(n: u8, own: &Value, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn command(n: u8, own: &Value, change: impl FnOnce(&mut Value)) -> String {
     let mut claims = json!({
         "aud": ISSUER, "creator": jwk(n), "work": work(), "work_nonce": b64::encode(&NONCE),
         "iat": NOW_S - 1, "exp": NOW_S + 600,
@@ -145,6 +149,10 @@ struct State {
     published: Option<PublishWork>,
     stored: HashMap<String, Piece>,
     uploads: HashMap<UploadId, Upload>,
+    sent: BTreeMap<(String, u32), String>,
+    later_s: u64,
+    outside: Vec<(u16, Vec<u8>)>,
+    asked_outside: Vec<String>,
     told: Vec<(String, Told)>,
 }
 
@@ -201,6 +209,22 @@ impl Fake {
             .insert(key.to_owned(), Piece { total, bytes });
     }
 
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: u64) {
+        self.0.borrow_mut().later_s += seconds;
+    }
+
+    /// What the object storage answers next; 501 where nothing is left.
+    pub(crate) fn will_answer(&self, status: u16, body: &str) {
+        let answer = (status, body.as_bytes().to_vec());
+        self.0.borrow_mut().outside.insert(0, answer);
+    }
+
+    /// What the object storage was asked: method, path and query up to the signature's part.
+    pub(crate) fn asked_outside(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.borrow_mut().asked_outside)
+    }
+
     pub(crate) fn record(&self) -> Record {
         self.0.borrow().record.clone().unwrap()
     }
@@ -225,24 +249,31 @@ impl World for Fake {
     }
 
     fn now_s(&self) -> u64 {
-        NOW_S
+        NOW_S + self.0.borrow().later_s
     }
 
     fn random(&self) -> Result<[u8; 20]> {
         Ok([9; 20])
     }
 
-    fn max_packed_bytes(&self) -> Result<u64> {
-        Ok(MAX_PACKED_BYTES)
+    fn limits(&self) -> Result<Limits> {
+        Ok(Limits {
+            most: MAX_PACKED_BYTES,
+            idle_s: IDLE_S,
+        })
     }
 
-    fn storage(&self) -> Result<Storage> {
+    fn storage(&self) -> Result<Rc<Storage>> {
         let credentials = Credentials {
             access_key_id: "id".into(),
             secret_access_key: "secret".into(),
             region: "auto".into(),
+            session_token: None,
         };
-        Ok(Storage::new("http://127.0.0.1:9000/s3", "files", credentials).unwrap())
+        let endpoint = "http://127.0.0.1:9000/s3";
+        Ok(Rc::new(
+            Storage::new(endpoint, "files", Style::Path, credentials).unwrap(),
+        ))
     }
 
     async fn snapshot(&self, work: &WorkId) -> Result<WorkSnapshot> {
@@ -324,5 +355,45 @@ impl World for Fake {
             .get(id)
             .cloned()
             .ok_or(ErrorCode::UnknownUpload)?)
+    }
+
+    async fn change(&self, id: &UploadId, change: &Change) -> Result<Upload> {
+        let mut state = self.0.borrow_mut();
+        let upload = state.uploads.get_mut(id).ok_or(ErrorCode::UnknownUpload)?;
+        upload.apply(change)?;
+        let upload = upload.clone();
+        for part in &change.sent {
+            let place = (change.upload_id.clone().unwrap(), part.part_number);
+            state.sent.insert(place, part.etag.clone());
+        }
+        Ok(upload)
+    }
+
+    async fn sent(&self, _: &UploadId, upload_id: &str) -> Result<Vec<SentPart>> {
+        let state = self.0.borrow();
+        let of_it = state.sent.iter().filter(|((of, _), _)| of == upload_id);
+        let part = |((_, number), etag): (&(String, u32), &String)| SentPart {
+            part_number: *number,
+            etag: etag.clone(),
+        };
+        Ok(of_it.map(part).collect())
+    }
+
+    async fn outside(&self, method: &str, url: &str) -> Result<(u16, Vec<u8>)> {
+        let mut state = self.0.borrow_mut();
+        let place = url.split("&X-Amz-").next().unwrap();
+        let own: Vec<&str> = url
+            .split('&')
+            .filter(|pair| !pair.contains("X-Amz-"))
+            .collect();
+        let path = place.split('?').next().unwrap();
+        state
+            .asked_outside
+            .push(format!("{method} {path} {}", own.join("&")));
+        match state.outside.pop() {
+            Some((0, _)) => Err(ErrorCode::Unavailable.into()),
+            Some(answer) => Ok(answer),
+            None => Ok((501, Vec::new())),
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use satchel_crypto::{
     b32, b64,
-    hash::{hmac_sha256_any, sha256_parts},
+    hash::{HmacKey, sha256_parts},
 };
 use satchel_wire::{
     ApiError, ErrorCode, Result,
@@ -185,7 +185,7 @@ fn secret(bytes: &[u8]) -> String {
 fn sign(secret: &str, message: &str, time_s: u64, body: &str) -> Result<String> {
     let key = b64::decode(secret).map_err(|_| ErrorCode::Internal)?;
     let signed = format!("{message}.{time_s}.{body}");
-    let tag = hmac_sha256_any(&key, signed.as_bytes());
+    let tag = HmacKey::new(&key).tag(signed.as_bytes());
     Ok(format!("v1,{}", standard(&tag)))
 }
 

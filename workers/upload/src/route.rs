@@ -16,12 +16,16 @@ pub(crate) enum Route {
     Update(WorkId),
     /// `POST /v1/works/{work}/state`
     SetState(WorkId),
+    /// `POST /v1/works/{work}/cover`
+    Cover(WorkId),
     /// `POST /v1/works/{work}/view`
     View(WorkId),
     /// `POST /v1/uploads`
     Begin,
     /// `POST /v1/uploads/{upload}/sign`
     Sign(UploadId),
+    /// `GET /v1/uploads/{upload}/parts`
+    Parts(UploadId),
 }
 
 impl Route {
@@ -29,9 +33,14 @@ impl Route {
     pub(crate) fn of(method: &str, segments: &[&str]) -> Result<Self> {
         let allowed = match segments {
             ["v1", "works" | "uploads"]
-            | ["v1", "works", _, "publish" | "update" | "state" | "view"]
+            | [
+                "v1",
+                "works",
+                _,
+                "publish" | "update" | "state" | "cover" | "view",
+            ]
             | ["v1", "uploads", _, "sign"] => "POST",
-            ["v1", "works", _] => "GET",
+            ["v1", "works", _] | ["v1", "uploads", _, "parts"] => "GET",
             _ => return Err(ErrorCode::NotFound.into()),
         };
         if method != allowed {
@@ -43,11 +52,11 @@ impl Route {
             ["v1", "works", work, "publish"] => Ok(Self::Publish(work_id(work)?)),
             ["v1", "works", work, "update"] => Ok(Self::Update(work_id(work)?)),
             ["v1", "works", work, "state"] => Ok(Self::SetState(work_id(work)?)),
+            ["v1", "works", work, "cover"] => Ok(Self::Cover(work_id(work)?)),
             ["v1", "works", work, "view"] => Ok(Self::View(work_id(work)?)),
             ["v1", "uploads"] => Ok(Self::Begin),
-            ["v1", "uploads", upload, "sign"] => UploadId::parse(upload)
-                .map(Self::Sign)
-                .map_err(|_| ApiError::new(ErrorCode::Malformed, "not an upload id")),
+            ["v1", "uploads", upload, "sign"] => Ok(Self::Sign(upload_id(upload)?)),
+            ["v1", "uploads", upload, "parts"] => Ok(Self::Parts(upload_id(upload)?)),
             _ => Err(ErrorCode::NotFound.into()),
         }
     }
@@ -55,6 +64,10 @@ impl Route {
 
 fn work_id(text: &str) -> Result<WorkId> {
     WorkId::parse(text).map_err(|_| ApiError::new(ErrorCode::Malformed, "not a work id"))
+}
+
+fn upload_id(text: &str) -> Result<UploadId> {
+    UploadId::parse(text).map_err(|_| ApiError::new(ErrorCode::Malformed, "not an upload id"))
 }
 
 #[cfg(test)]
@@ -91,9 +104,16 @@ mod tests {
             of("POST", &format!("/v1/works/{work}/view")),
             Ok(Route::View(id))
         );
+        assert_eq!(
+            of("POST", &format!("/v1/works/{work}/cover")),
+            Ok(Route::Cover(WorkId::parse(&work).unwrap()))
+        );
         assert_eq!(of("POST", "/v1/uploads"), Ok(Route::Begin));
-        let sign = Route::Sign(UploadId::parse(&upload).unwrap());
-        assert_eq!(of("POST", &format!("/v1/uploads/{upload}/sign")), Ok(sign));
+        let id = UploadId::parse(&upload).unwrap();
+        let sign = Ok(Route::Sign(id.clone()));
+        assert_eq!(of("POST", &format!("/v1/uploads/{upload}/sign")), sign);
+        let parts = Ok(Route::Parts(id));
+        assert_eq!(of("GET", &format!("/v1/uploads/{upload}/parts")), parts);
     }
 
     #[test]
@@ -111,6 +131,8 @@ mod tests {
             ("POST", "/v1/works/x/update", ErrorCode::Malformed),
             ("GET", "/v1/works/x/state", ErrorCode::MethodNotAllowed),
             ("POST", "/v1/uploads/upl_/sign", ErrorCode::Malformed),
+            ("GET", "/v1/uploads/upl_/parts", ErrorCode::Malformed),
+            ("POST", "/v1/uploads/x/parts", ErrorCode::MethodNotAllowed),
             ("GET", "/v1/works", ErrorCode::MethodNotAllowed),
             ("DELETE", "/v1/works/x", ErrorCode::MethodNotAllowed),
             ("", "/v1/uploads", ErrorCode::MethodNotAllowed),

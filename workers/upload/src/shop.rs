@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use satchel_domain::id::{Thumbprint, WorkId};
 use satchel_wire::{
     ApiError, ErrorCode, Result,
-    shop::{MAX_TOLD, ShopRefund, ShopSale, ShopSales},
+    shop::{MAX_TOLD, ShopRefund, ShopSale},
     shopfront::{
         Day, EventKind, EventsOut, SaleOut, SalesOut, ShopEvent, ShopOut, ShopWork, StatsOut,
         Totals, WorkNews,
@@ -128,6 +128,58 @@ satchel_json::read!(Told {
     ..
 });
 
+/// `POST /internal/shops/{creator}/sales`: a batch of the ledger, or of plays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Feed {
+    /// Who tells.
+    pub(crate) source: String,
+    /// Of this source, ascending.
+    pub(crate) number: u64,
+    /// At most 500.
+    pub(crate) sales: Vec<ShopSale>,
+    /// At most 500.
+    pub(crate) refunds: Vec<ShopRefund>,
+    /// At most 500.
+    pub(crate) plays: Option<Vec<Played>>,
+}
+satchel_json::read!(Feed {
+    source,
+    number,
+    sales,
+    refunds,
+    plays,
+    ..
+});
+
+/// How a work was played, by whomever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Played {
+    /// The work.
+    pub(crate) work: WorkId,
+    /// How often.
+    pub(crate) plays: u64,
+    /// For how long.
+    pub(crate) seconds: u64,
+    /// Unix seconds when it was told.
+    pub(crate) time: u64,
+}
+satchel_json::read!(Played {
+    work,
+    plays,
+    seconds,
+    time,
+    ..
+});
+
+impl Feed {
+    /// Whether it is no larger than a batch may be.
+    pub(crate) fn fits(&self) -> bool {
+        let plays = self.plays.as_ref().map_or(0, Vec::len);
+        self.source.len() <= MAX_SOURCE_BYTES
+            && self.sales.len().max(self.refunds.len()).max(plays) <= MAX_TOLD
+    }
+}
+
 /// Views of works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Views {
@@ -153,6 +205,8 @@ fn add(sums: &mut Totals, more: &Totals) {
         (&mut sums.fee_msat, more.fee_msat),
         (&mut sums.refunded_msat, more.refunded_msat),
         (&mut sums.views, more.views),
+        (&mut sums.plays, more.plays),
+        (&mut sums.played_s, more.played_s),
     ] {
         *sum = sum.saturating_add(more);
     }
@@ -290,11 +344,8 @@ fn fold(tables: &dyn Tables, work: &str, today: u32) -> Result<()> {
 }
 
 /// Takes a batch of the ledger; gives whether it was new.
-pub(crate) fn feed(tables: &dyn Tables, feed: &ShopSales, now_s: u64) -> Result<bool> {
-    if feed.source.len() > MAX_SOURCE_BYTES
-        || feed.sales.len() > MAX_TOLD
-        || feed.refunds.len() > MAX_TOLD
-    {
+pub(crate) fn feed(tables: &dyn Tables, feed: &Feed, now_s: u64) -> Result<bool> {
+    if !feed.fits() {
         return Err(malformed("not a batch of sales"));
     }
     let last: Option<u64> = read(tables, &FEEDS, feed.source.as_bytes())?;
@@ -307,6 +358,14 @@ pub(crate) fn feed(tables: &dyn Tables, feed: &ShopSales, now_s: u64) -> Result<
     }
     for refund in &feed.refunds {
         take_refund(&mut ledger, refund)?;
+    }
+    for played in feed.plays.as_deref().unwrap_or_default() {
+        let more = Totals {
+            plays: played.plays,
+            played_s: played.seconds,
+            ..Totals::default()
+        };
+        ledger.count(&played.work, played.time, &more);
     }
     ledger.close()?;
     write(tables, &FEEDS, feed.source.as_bytes(), &feed.number)?;

@@ -12,14 +12,13 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     api::Done,
     internal::WorkSnapshot,
-    shop::{MAX_TOLD, ShopSales},
     shopfront::{ShelfIn, ShopOut, WebhookIn},
 };
 
 use crate::{
     hook_url::Rules,
     hooks,
-    shop::{ALL, Views},
+    shop::{ALL, Feed, Views},
     together::together,
     views::{BEACON_BYTES, GATHER_MS, Gathered},
 };
@@ -222,9 +221,9 @@ pub(crate) async fn feed(mut call: Call, env: &Env, segments: &[String]) -> Resu
     }
     let creator = creator_of(creator)?;
     let body = call.body_from_ourselves().await?;
-    let feed: ShopSales =
+    let feed: Feed =
         satchel_json::from_slice(&body).map_err(|error| malformed(error.to_string()))?;
-    if feed.sales.len() > MAX_TOLD || feed.refunds.len() > MAX_TOLD {
+    if !feed.fits() {
         return Err(malformed("too many sales for one batch"));
     }
     shop(env, creator.as_str())?

@@ -52,12 +52,13 @@ pub(crate) fn batch(
     number: u64,
     sales: Vec<ShopSale>,
     refunds: Vec<ShopRefund>,
-) -> ShopSales {
-    ShopSales {
+) -> Feed {
+    Feed {
         source: source.to_owned(),
         number,
         sales,
         refunds,
+        plays: None,
     }
 }
 
@@ -211,6 +212,28 @@ fn statistics_are_by_day_and_work() {
             ErrorCode::Malformed
         );
     }
+}
+
+#[test]
+fn plays_are_counted_once_and_are_no_events() {
+    let tables = Memory::default();
+    let mut played = batch("plays/x", 1, vec![], vec![]);
+    played.plays = Some(vec![Played {
+        work: work(1),
+        plays: 3,
+        seconds: 500,
+        time: NOW_S,
+    }]);
+    assert!(feed(&tables, &played, NOW_S).unwrap());
+    assert!(!feed(&tables, &played, NOW_S).unwrap());
+    let head = head(&tables).unwrap();
+    assert_eq!(
+        (head.n, head.totals.plays, head.totals.played_s),
+        (0, 3, 500)
+    );
+    played.plays = Some(vec![played.plays.unwrap()[0].clone(); MAX_TOLD + 1]);
+    played.number = 2;
+    assert!(feed(&tables, &played, NOW_S).is_err());
 }
 
 #[test]

@@ -43,11 +43,11 @@ impl Copies {
         }
     }
 
-    /// What is left, if that is counted.
-    pub(crate) fn left(self, lang: Lang, long: bool) -> Option<String> {
+    /// What is left, if that is counted; where there is room, `both` numbers.
+    pub(crate) fn left(self, lang: Lang, both: bool) -> Option<String> {
         match (self.free, self.all) {
             (Some((left @ 1.., of)), _) => Some(lang.left(&left.to_string(), &of.to_string())),
-            (_, Some((left, of))) if long => Some(lang.left(&left.to_string(), &of.to_string())),
+            (_, Some((left, of))) if both => Some(lang.left(&left.to_string(), &of.to_string())),
             (_, Some((left, _))) => Some(lang.left_short(&left.to_string())),
             _ => None,
         }

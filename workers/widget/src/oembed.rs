@@ -118,7 +118,9 @@ fn xml(members: &[(&str, Value<'_>)]) -> String {
             Value::Text(text) => escaped(text),
             other => to_string(other).unwrap_or_default(),
         };
-        out.push_str(&format!("  <{name}>{value}</{name}>\n"));
+        for part in ["  <", name, ">", &value, "</", name, ">\n"] {
+            out.push_str(part);
+        }
     }
     out.push_str("</oembed>\n");
     out

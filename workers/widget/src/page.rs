@@ -172,22 +172,24 @@ pub(crate) fn card(view: View, site: &Site, shown: &Shown<'_>, address: &str) ->
         {
             @if view.kind == Kind::Frame { (cover(site, shown)) }
             h1 .title dir="auto" { (shown.title) }
-            @if let Some(price) = &shown.price {
-                p .price { (price) (after_price(view, shown)) }
+            div .line {
+                @if let Some(price) = &shown.price {
+                    p .price { (price) (after_price(view, shown)) }
+                }
+                @if preview.is_some() {
+                    button #preview .link type="button" hidden {
+                        (match shown.kind() {
+                            "audio" => lang.preview(),
+                            "video" => lang.preview_watch(),
+                            _ => lang.preview_see(),
+                        })
+                    }
+                }
+                a #link target="_blank" rel="noopener" href=(address) { (lang.see_on(site.host())) }
             }
             @if view.kind == Kind::Work { (amounts(view, shown)) }
             // Hidden until the script has given it something to do.
             button #buy type="button" hidden { (shown.action().unwrap_or_else(|| lang.open().to_owned())) }
-            a #link target="_blank" rel="noopener" href=(address) { (lang.see_on(site.host())) }
-            @if preview.is_some() {
-                button #preview .button.compact type="button" hidden {
-                    (match shown.kind() {
-                        "audio" => lang.preview(),
-                        "video" => lang.preview_watch(),
-                        _ => lang.preview_see(),
-                    })
-                }
-            }
             p #status role="status" aria-live="polite" { (shown.says) }
             div #stage {}
             @if shown.on_sale() { (without_script(view, site, shown)) }

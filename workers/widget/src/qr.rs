@@ -20,7 +20,7 @@ pub(crate) fn svg(address: &str) -> Option<String> {
                 dark = dark.checked_add(1)?;
             } else if dark > 0 {
                 let x = column.checked_add(QUIET)?.checked_sub(dark)?;
-                path.push_str(&format!("M{x} {y}h{dark}v1h-{dark}z"));
+                path = format!("{path}M{x} {y}h{dark}v1h-{dark}z");
                 dark = 0;
             }
         }

@@ -8,27 +8,21 @@ export const wholeBody = (blob) => ({ size: blob.size, read: async (from, to) =>
 
 /** A body that is being written: whoever asks for bytes waits until they are there. */
 export class GrowingBody {
-  #written = 0;
+  #pieces = [];
+  #length = 0;
   #readers = new Set();
-  #blob = null;
   #failure = null;
 
-  /** @param {number} size it will have @param {(from: number, to: number) => Promise<Blob>} readWritten */
-  constructor(size, readWritten) {
+  /** @param {number} size it will have */
+  constructor(size) {
     this.size = size;
-    this.readWritten = readWritten;
   }
 
-  /** @param {number} written bytes that are there now */
-  grow(written) {
-    this.#written = Math.max(this.#written, written);
+  /** @param {Blob} piece what comes next, and will not change */
+  grow(piece) {
+    this.#pieces.push({ from: this.#length, blob: piece });
+    this.#length += piece.size;
     this.#wake();
-  }
-
-  /** @param {Blob} blob the whole of it */
-  finish(blob) {
-    this.#blob = blob;
-    this.grow(this.size);
   }
 
   /** @param {unknown} error why it will never be whole */
@@ -45,7 +39,7 @@ export class GrowingBody {
   #until(bytes, signal) {
     return new Promise((resolve, reject) => {
       const check = () => {
-        if (!this.#failure && !signal?.aborted && this.#written < bytes) return;
+        if (!this.#failure && !signal?.aborted && this.#length < bytes) return;
         this.#readers.delete(check);
         signal?.removeEventListener('abort', check);
         if (this.#failure) reject(this.#failure);
@@ -58,9 +52,10 @@ export class GrowingBody {
     });
   }
 
-  /** @param {number} from @param {number} to @param {AbortSignal} [signal] @returns {Promise<Blob>} */
+  /** @param {number} from @param {number} to @param {AbortSignal} [signal] @returns {Promise<Blob>} made of slices: nothing is copied */
   async read(from, to, signal) {
     await this.#until(to, signal);
-    return this.#blob ? this.#blob.slice(from, to) : this.readWritten(from, to);
+    const touched = this.#pieces.filter((piece) => piece.from < to && piece.from + piece.blob.size > from);
+    return new Blob(touched.map((piece) => piece.blob.slice(Math.max(0, from - piece.from), to - piece.from)));
   }
 }

@@ -42,7 +42,7 @@ export class WorkForm {
       el('div', { class: 'choices' }, choice('download', t.download, t.downloadAbout), choice('stream', t.stream, t.streamAbout)), this.#note);
     this.copies = fold('copies', t.copies, el('div', { class: 'counts' }, this.#giveaway.element, this.#limit.element));
     this.submit = el('button', { class: 'button primary large full publish', textContent: submit });
-    this.note = el('p', { class: 'muted small center submit-note', role: 'status' });
+    this.note = el('p', { class: 'muted small center', role: 'status' });
     this.fields = el('fieldset', { class: 'stack roomy' }, el('legend', { class: 'visually-hidden', textContent: `${t.title}, ${t.price}` }),
       el('div', { class: 'front' }, this.cover.element, el('div', { class: 'stack' }, this.#title.element, this.#price.element)),
       this.#description.element, uses, payMore, this.clip.element, this.copies, this.splits.element);
@@ -232,7 +232,7 @@ export class WorkForm {
     };
   }
 
-  /** @param {boolean} locked nothing may be changed any more */
+  /** @param {boolean} locked nothing may be changed any more @param {string} [note] why */
   lock(locked, note = '') {
     this.fields.disabled = locked;
     this.submit.disabled = locked;

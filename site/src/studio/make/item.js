@@ -12,7 +12,7 @@ import { codecsOf, plays, streamKind, typeOf } from './kinds.js';
 import { cleanName, titleFrom } from './names.js';
 import { Packer } from './packer.js';
 import { Progress } from './progress.js';
-import { MEMORY_LIMIT, keptFile, removeKept } from './scratch.js';
+import { MEMORY_LIMIT, keptBody, removeKept } from './scratch.js';
 import { doneBlock, shareBlock } from './share.js';
 import { t } from './words.js';
 import { forgetWork, publishWork, saveWork } from './works.js';
@@ -130,7 +130,7 @@ export class Item {
   /** Goes on where an earlier visit stopped. */
   async restore() {
     const { packed, offer } = this.work;
-    const blob = packed?.kept ? await keptFile(packed.id) : null;
+    const blob = packed?.kept ? await keptBody(packed.id) : null;
     if (!blob || blob.size !== packed.bodySize) {
       const lost = Boolean(packed);
       this.#drop();
@@ -213,15 +213,15 @@ export class Item {
       if (news.phase === 'plan') {
         // What comes out of remuxing is what counts.
         if (remuxed && !(streamKind({ mediaType, mse: news.mse }) && plays(news.mse))) return void this.#packer.stop();
-        body = new GrowingBody(bodySize(news.segments), (from, to) => this.#packer.read(from, to));
+        body = new GrowingBody(bodySize(news.segments));
         if (!news.kept) this.#tell(t.inMemory(formatBytes(MEMORY_LIMIT)));
         plan.resolve({ packing: { ...about, segments: news.segments, mse: news.mse, durationMs: news.durationMs }, body });
         return;
       }
+      if (news.phase === 'piece') return void body.grow(news.piece);
       if (news.phase !== phase) this.#packBar.start(news.phase === 'pack' ? t.encrypting : t.preparing, news.total);
       phase = news.phase;
       this.#packBar.at(news.done);
-      if (news.written) body.grow(news.written);
       this.studio.changed();
     };
     let packed;
@@ -232,13 +232,11 @@ export class Item {
       throw error;
     }
     this.#current(attempt);
-    const { blob, ...rest } = packed;
-    const whole = { ...about, ...rest };
+    const whole = { ...about, ...packed };
     attempt.done = true;
     // From here on a reload costs nothing: the key is kept with what it has encrypted.
     this.work.packed = whole;
     await this.save();
-    body.finish(blob);
     this.#packBar.done(t.encrypted, [t.encryptedAbout(formatBytes(packed.bodySize)), packed.durationMs && formatClock(packed.durationMs / 1000)].filter(Boolean).join(' · '));
     this.studio.changed();
     return whole;
@@ -275,7 +273,8 @@ export class Item {
     // A quick hand presses before the file was looked into.
     await this.#begun;
     if (this.#sending || !this.#attempt) return;
-    this.work.offer = { ...offer, signed: Math.floor(Date.now() / 1000) };
+    const { listed } = this.work;
+    this.work.offer = { ...offer, ...(listed && { listing: { ...listed, ...offer.listing } }), signed: Math.floor(Date.now() / 1000) };
     this.work.terms = offer.terms;
     await this.save();
     if (!this.#attempt.done) announce(t.publishSoon);
@@ -285,10 +284,14 @@ export class Item {
   async #send() {
     const { client, wallet } = this.studio.context;
     const attempt = this.#attempt;
-    this.form.lock(true, attempt.done ? '' : t.publishSoon);
+    this.form.lock(true);
+    // What was written is fixed now; what is wanted meanwhile is the link.
+    this.fold.hidden = true;
+    this.share.open = true;
     this.#sending = new AbortController();
     this.#pauseButton.hidden = true;
     this.#sendBar.wait(t.registering);
+    if (!attempt.done) this.#sendBar.say(t.publishSoon);
     this.studio.changed();
     try {
       const { packing, body } = await attempt.planned;
@@ -339,21 +342,25 @@ export class Item {
     if (this.gone) return;
     if (this.#attempt?.failed || error.code === 'aborted') {
       // What was to be sent could not be packed: that is said already, and the form is open again.
-      this.work.offer = undefined;
-      this.form.lock(false);
-      this.#sendBar.hide();
+      this.#reopen();
       return;
     }
     this.#pauseButton.hidden = true;
     this.#sendBar.say(t.stopped);
     if (!this.work.header && !this.work.upload?.uploadId) {
-      // Nothing is fixed yet: what the shop refused may be written differently.
-      this.work.offer = undefined;
-      this.form.lock(false);
-      this.#sendBar.hide();
+      this.#reopen();
       return void this.#showProblem(error, () => this.publish());
     }
     this.#showProblem(error, () => this.#send());
+  }
+
+  /** Nothing was fixed yet: it may be written differently. */
+  #reopen() {
+    this.work.offer = undefined;
+    this.form.lock(false);
+    this.fold.hidden = false;
+    this.fold.open = true;
+    this.#sendBar.hide();
   }
 
   #showProblem(error, again) {
@@ -372,6 +379,8 @@ export class Item {
   async #done(published) {
     this.work = published;
     this.#packer.stop();
+    // Its next version may be made here or in another tab.
+    this.release?.();
     const block = await doneBlock(published, this.studio.context.wallet);
     this.element.replaceChildren(this.head, block);
     this.element.classList.add('is-done');

@@ -99,6 +99,8 @@ class Studio {
   /** @param {File[]} files */
   async take(files) {
     this.problems.replaceChildren();
+    for (const other of this.items) other.fold.open = false;
+    let first = true;
     for (const file of this.#replacing ? files.slice(0, 1) : files) {
       if (file.size === 0) {
         this.#problem(said('empty', `${t.emptyTitle}: ${file.name}`, { next: t.empty }));
@@ -110,8 +112,9 @@ class Studio {
         continue;
       }
       announce(t.chosen(file.name));
-      // Of several forms one is open: a page of them would be lost on anybody.
-      item.fold.open = [...this.items].every((other) => other === item || !other.fold.open || other.work.state === 'published');
+      // Of several forms one is open: anybody would be lost in a page of them.
+      item.fold.open = first;
+      first = false;
       item.choose(file).catch((error) => this.#problem(error));
       // On phones a keyboard would cover what has just appeared.
       if (files.length === 1 && matchMedia('(pointer: fine)').matches) item.form.focusTitle();

@@ -1,16 +1,14 @@
 // Reads, remuxes and encrypts in a worker, so that the page stays quick. Ciphertext goes to the origin private
-// file system, from where it is uploaded: it is on disk, so an upload can go on after a reload. While it is being
-// written the page reads what is there already through here, and sends it.
+// file system, from where it is uploaded: it is on disk, so an upload can go on after a reload. Each piece that is
+// whole goes to the page at once, which may send it while the next is being written.
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { blobSource, packBody, planFixed } from '../../../../sdk/js/src/format.js';
 import { planMp3, planMp4, sniff } from '../../../../sdk/js/src/plan.js';
 import { codecsOf, isRead, streamKind, typeOf } from './kinds.js';
-import { Scratch } from './scratch.js';
+import { Pieces, Scratch } from './scratch.js';
 
 /** What `inspect` found, for `pack` to use. */
 let plan = null;
-/** Where the body is written to now. */
-let body = null;
 
 const refused = (codec) => new SatchelError('not_streamable', 'This file cannot be streamed', { members: { codec } });
 const head = async (file) => new Uint8Array(await file.slice(0, 4096).arrayBuffer());
@@ -53,6 +51,30 @@ async function inspect({ file }) {
   }
 }
 
+/** A read of a file costs as much as a megabyte of it: larger ones than a segment halve the time. */
+const BLOCK = 8_388_608;
+
+/** The file from its beginning to its end, read in blocks; the last two are kept. @param {Blob} file */
+function sourceInBlocks(file) {
+  const blocks = new Map();
+  const block = (index) => {
+    if (!blocks.has(index)) {
+      blocks.delete(index - 2);
+      const bytes = file.slice(index * BLOCK, (index + 1) * BLOCK).arrayBuffer();
+      blocks.set(index, bytes.then((buffer) => new Uint8Array(buffer)));
+    }
+    return blocks.get(index);
+  };
+  const read = async (from, to) => {
+    const first = Math.floor(from / BLOCK);
+    const within = from - first * BLOCK;
+    const bytes = await block(first);
+    if (within + to - from <= bytes.length) return bytes.subarray(within, within + to - from);
+    return new Uint8Array(await file.slice(from, to).arrayBuffer());
+  };
+  return { size: file.size, read };
+}
+
 /** The file as fragments, in a second scratch file. */
 async function remuxed(file, name, tell) {
   const { remux } = await import('./remux.js');
@@ -79,25 +101,18 @@ async function pack({ id, work, contentKey, file, use, how }, tell) {
     streamed ??= await (sniff(await head(file)) === 'mp3' ? planMp3 : planMp4)(blobSource(file));
   }
   const segments = streamed?.segments ?? planFixed(source.size);
-  body = await Scratch.create(id, source.size * 1.01 + 100_000);
+  const body = await Pieces.create(id, source.size * 1.01 + 100_000, (piece) => tell({ phase: 'piece', piece }));
   const about = { segments, mse: streamed?.mse, durationMs: streamed?.duration_ms, kept: body.kept };
   tell({ phase: 'plan', ...about });
-  let written = 0; // bytes of the body that `read` may ask for
   const packed = await packBody({
-    work, contentKey, segments, source: blobSource(source),
-    write: (at, bytes) => {
-      body.write(at, bytes);
-      written = at + bytes.length;
-    },
-    onProgress: (done) => tell({ phase: 'pack', done, total: source.size, written }),
+    work, contentKey, segments, source: sourceInBlocks(source),
+    write: (at, bytes) => body.write(bytes),
+    onProgress: (done) => tell({ phase: 'pack', done, total: source.size }),
   });
-  const blob = await body.finish();
+  await body.finish();
   await temporary?.remove();
-  return { ...about, leaves: packed.leaves, bodySize: packed.bodySize, blob };
+  return { ...about, leaves: packed.leaves, bodySize: packed.bodySize };
 }
-
-/** Bytes of the body that are written already. @param {{from: number, to: number}} range */
-const read = ({ from, to }) => body.read(from, to);
 
 /** Errors cross to the page as data: a class doesn't survive the way. */
 function plain(error) {
@@ -105,15 +120,15 @@ function plain(error) {
   return { satchel: false, name: error?.name ?? 'Error', message: String(error?.message ?? error) };
 }
 
-const calls = { inspect, pack, read };
+const calls = { inspect, pack };
 
 addEventListener('message', async ({ data: { id, call, request } }) => {
   let last = 0;
   const tell = (news) => {
     // A message per segment would keep the page busy; ten a second look smooth.
     const now = performance.now();
-    if (news.phase !== 'plan' && now - last < 100 && news.done !== news.total) return;
-    last = now;
+    if (news.done !== undefined && news.done !== news.total && now - last < 100) return;
+    if (news.done !== undefined) last = now;
     postMessage({ id, news });
   };
   try {

@@ -56,11 +56,6 @@ export class Packer {
     return this.#call('pack', request, onNews);
   }
 
-  /** Bytes of the body written so far. @returns {Promise<Blob>} */
-  read(from, to) {
-    return this.#call('read', { from, to });
-  }
-
   #end(error) {
     this.#worker?.terminate();
     this.#worker = null;

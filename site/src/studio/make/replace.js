@@ -34,7 +34,9 @@ export async function nextVersion(id, { client, wallet, config }) {
   const [record, known] = await Promise.all([client.record(id), readWork(id)]);
   const nonce = known?.nonce ?? (await nonceOf(record));
   if ((await workId(wallet.creator.jwk, nonce)) !== id) throw said('not_yours', t.notNamed, { next: t.notNamedNext });
-  const { title, terms, version } = record;
+  const { title, terms, version, listing } = record;
+  // The form asks for these two; a cover stays until another one is chosen, and so does what the shop has set.
+  const { description: _, suggest: __, ...listed } = listing ?? {};
   const replaces = { work: id, nonce, issuer: config.issuer, version, created: known?.created ?? Date.now(), title, terms, size: known?.size ?? record.versions.at(-1)?.size ?? 0, state: 'published' };
-  return { work: id, nonce, issuer: config.issuer, version: version + 1, replaces, created: Date.now(), state: 'draft', title, terms, form: formOf(record) };
+  return { work: id, nonce, issuer: config.issuer, version: version + 1, replaces, created: Date.now(), state: 'draft', title, terms, listed, form: formOf(record) };
 }

@@ -68,13 +68,22 @@ export function putBlob({ url, headers }, body, onSent, signal) {
   });
 }
 
+/** Aborts as soon as one of them does; `AbortSignal.any` is younger than some browsers we serve. @param {...(AbortSignal|undefined)} signals */
+export function either(...signals) {
+  const own = new AbortController();
+  for (const signal of signals) {
+    if (signal?.aborted) own.abort(signal.reason);
+    signal?.addEventListener('abort', () => own.abort(signal.reason), { once: true, signal: own.signal });
+  }
+  return own.signal;
+}
+
 /** A request other than a part. @returns {Promise<string>} XML */
 export async function ask(method, { url, headers }, body, signal) {
   let answer;
   let text;
   try {
-    const given = AbortSignal.timeout(3 * STALL_MS);
-    answer = await fetch(url, { method, headers: Object.fromEntries(settable(headers)), body, signal: signal ? AbortSignal.any([signal, given]) : given, credentials: 'omit' });
+    answer = await fetch(url, { method, headers: Object.fromEntries(settable(headers)), body, signal: either(signal, AbortSignal.timeout(3 * STALL_MS)), credentials: 'omit' });
     text = await answer.text();
   } catch (cause) {
     throw signal?.aborted ? stopped() : offline(cause);
@@ -107,7 +116,7 @@ function pause(ms, signal, isOffline) {
   const woken = new AbortController();
   const wake = () => woken.abort();
   addEventListener('online', wake, { once: true });
-  return sleep(ms, signal ? AbortSignal.any([signal, woken.signal]) : woken.signal)
+  return sleep(ms, either(signal, woken.signal))
     .catch((error) => {
       if (signal?.aborted) throw error;
     })

@@ -4,7 +4,7 @@
 import { BasePlugin, Uppy } from '@uppy/core';
 import { SatchelError } from '../../../../sdk/js/src/errors.js';
 import { MEDIA_TYPE } from '../../../../sdk/js/src/format.js';
-import { ask, partList, persist, putBlob, uploadIdOf } from './s3.js';
+import { ask, either, partList, persist, putBlob, uploadIdOf } from './s3.js';
 
 const IN_FLIGHT = 4;
 
@@ -50,7 +50,7 @@ async function sendParts(job, onProgress, signal) {
   report();
   // One part that fails for good stops the others.
   const own = new AbortController();
-  const both = AbortSignal.any([signal, own.signal]);
+  const both = either(signal, own.signal);
   const send = async (part) => {
     const body = await job.read(from(part), to(part), both);
     state.etags[part] = await persist(async () => {

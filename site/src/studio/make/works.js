@@ -14,6 +14,7 @@ import { removeKept } from './scratch.js';
  * @property {number} created Unix milliseconds
  * @property {'draft'|'uploading'|'published'} state
  * @property {string} title @property {import('../../../../sdk/js/src/format.js').Terms} terms @property {number} size plaintext bytes
+ * @property {object} [listed] what is shown with the version that is replaced, apart from what the form asks for
  * @property {object} [form] what was typed so far @property {{name: string, size: number, type: string}} source the file that was chosen
  * @property {Packed} [packed] once packing has finished: before that its content key is nowhere, and never used again
  * @property {Offer} [offer] once publishing was asked for @property {Uint8Array} [header] @property {string} [manifest] its JWS
@@ -28,7 +29,7 @@ import { removeKept } from './scratch.js';
 /**
  * @typedef {object} Offer what buyers are shown
  * @property {string} title @property {object} terms @property {object[]} [splits] @property {object} [listing]
- * @property {{blob: Blob, width: number, height: number}} [cover] @property {Uint8Array} [preview] @property {number} signed Unix seconds
+ * @property {{blob: Blob, width: number, height: number}} [cover] @property {boolean} [coverSent] @property {Uint8Array} [preview] @property {number} signed Unix seconds
  */
 
 /** @returns {Promise<Work[]>} newest first */
@@ -72,14 +73,16 @@ const notReady = (error) => {
   throw error;
 };
 
-/** The cover goes to its own place; what is answered becomes part of the listing. */
-async function sendCover(work, { client, creator, id, tries }) {
-  const { cover, listing } = work.offer;
-  if (!cover || listing?.cover) return;
-  const { blob, width, height } = cover;
+/**
+ * Sends a cover to its own place.
+ * @param {{blob: Blob, width: number, height: number}} cover
+ * @param {{client: import('../../../../sdk/js/src/client.js').SatchelClient, creator: import('../../../../sdk/js/src/keys.js').Key, id: {work: string, nonce: Uint8Array}, tries?: object}} options
+ * @returns {Promise<{url: string, width: number, height: number, media_type: string}>} the member of the listing
+ */
+export async function sendCover({ blob, width, height }, { client, creator, id, tries = {} }) {
   const digest = await sha256(new Uint8Array(await blob.arrayBuffer()));
   const url = await persist(async () => {
-    const signed = await client.cover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
+    const signed = await client.startCover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
     try {
       await putBlob(signed, blob, () => {}, tries.signal);
     } catch (error) {
@@ -88,7 +91,7 @@ async function sendCover(work, { client, creator, id, tries }) {
     }
     return signed.cover_url;
   }, tries);
-  work.offer.listing = { ...listing, cover: { url, width, height, media_type: blob.type } };
+  return { url, width, height, media_type: blob.type };
 }
 
 /**
@@ -112,7 +115,10 @@ export async function publishWork(work, { client, creator, payee, packing, packe
   onStep('register');
   const { title, terms } = offer;
   if (!work.replaces) await persist(() => client.register(creator, id, { title, mediaType: packing.mediaType, terms, payee, ...(offer.splits && { splits: offer.splits }) }), tries);
-  await sendCover(work, { client, creator, id, tries });
+  if (offer.cover && !offer.coverSent) {
+    offer.listing = { ...offer.listing, cover: await sendCover(offer.cover, { client, creator, id, tries }) };
+    offer.coverSent = true;
+  }
   await save();
 
   onStep('upload');

@@ -24,6 +24,7 @@ const MEASURES = {
   income: { value: (totals) => Math.max(0, earned(totals)), write: (n, rate) => money(n, rate) },
   sales: { value: ({ sold }) => sold, above: ({ given }) => given, write: (n) => number(n) },
   views: { value: ({ views }) => views, write: (n) => number(n) },
+  plays: { value: ({ plays }) => plays, write: (n) => number(n) },
 };
 
 /** A column with a round top, standing on the line. */
@@ -43,10 +44,11 @@ function drawn(all, { value, above = () => 0, write }, rate) {
   for (const part of [1, 0.5]) {
     const at = y(highest * part);
     parts.push(svg('line', { x1: left, x2: right, y1: at, y2: at, class: 'grid' }));
+    // Half of an odd number of copies is none, nor is half a millisatoshi.
+    if (!Number.isInteger(highest * part)) continue;
     const label = svg('text', { x: left, y: at - 6, class: 'axis' });
     label.textContent = write(highest * part, rate);
-    // Half of an odd number of copies is none.
-    if (Number.isInteger(highest * part)) parts.push(label);
+    parts.push(label);
   }
   parts.push(svg('line', { x1: left, x2: right, y1: bottom, y2: bottom, class: 'base' }));
   all.forEach(({ day, days, totals }, i) => {

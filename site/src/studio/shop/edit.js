@@ -1,10 +1,9 @@
 // Changing how a work is offered: the form it was made with, without the file.
-import { b64uEncode, sha256 } from '../../../../sdk/js/src/bytes.js';
 import { usdText } from '../../../../sdk/js/src/money.js';
 import { problemBox } from '../../wallet/view.js';
 import { el } from '../../shared/ui.js';
 import { WorkForm } from '../make/form.js';
-import { persist, putBlob } from '../make/s3.js';
+import { sendCover } from '../make/works.js';
 import { t } from './words.js';
 
 const percent = (bps) => `${Math.floor(bps / 100)}${bps % 100 ? `.${String(bps % 100).padStart(2, '0')}` : ''}`;
@@ -16,22 +15,6 @@ async function coverOf(listing) {
   const answer = await fetch(url, { credentials: 'omit' });
   if (!answer.ok) return null;
   return { blob: await answer.blob(), width, height };
-}
-
-/** Sends a new cover. @returns {Promise<object>} the member of the listing */
-async function sendCover({ blob, width, height }, { client, creator, id }) {
-  const digest = b64uEncode(await sha256(new Uint8Array(await blob.arrayBuffer())));
-  const url = await persist(async () => {
-    const signed = await client.cover(creator, id, { size: blob.size, mediaType: blob.type, sha256: digest });
-    try {
-      await putBlob(signed, blob, () => {});
-    } catch (error) {
-      // There already: its name is its hash.
-      if (error.status !== 412) throw error;
-    }
-    return signed.cover_url;
-  });
-  return { url, width, height, media_type: blob.type };
 }
 
 /**

@@ -10,7 +10,7 @@ export function earned({ gross_msat, fee_msat, refunded_msat }) {
   return Number(gross - fee - refunded + returned);
 }
 
-const NOTHING = { sold: 0, given: 0, usd_micros: 0, gross_msat: 0, fee_msat: 0, refunded_msat: 0, views: 0 };
+const NOTHING = { sold: 0, given: 0, usd_micros: 0, gross_msat: 0, fee_msat: 0, refunded_msat: 0, views: 0, plays: 0, played_s: 0 };
 
 /** @param {object[]} all totals @returns {object} */
 export function sum(all) {

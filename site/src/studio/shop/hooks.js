@@ -100,7 +100,7 @@ export class Hooks {
           said.replaceChildren(problemBox(error));
         }
       }, `compact ${kind}`);
-      node.setAttribute('aria-label', t.hookOf(what, hook.url));
+      node.setAttribute('aria-label', t.about(what, hook.url));
       return node;
     };
     const place = el('details', { class: 'more log' }, el('summary', { textContent: t.log }), log);
@@ -170,7 +170,7 @@ export class Hooks {
           said.replaceChildren(problemBox(error));
         }
       }, 'compact');
-      again.setAttribute('aria-label', t.resendOf(kind, time(line.created)));
+      again.setAttribute('aria-label', t.about(t.resend, `${kind}, ${time(line.created)}`));
       const answer = [line.status ?? t.logErrors[line.error], line.ms !== undefined && t.logMs(number(line.ms))].filter(Boolean).join(' · ');
       const state = el('div', { class: 'stack tight' }, el('span', { class: `badge ${LINE_TONES[line.state]}`, textContent: t.logStates[line.state] }),
         el('span', { class: 'muted small', textContent: [t.logTries(line.tries), line.next_try && t.logNext(time(line.next_try))].filter(Boolean).join(' · ') }));

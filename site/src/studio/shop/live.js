@@ -15,28 +15,33 @@ function rest(ms, signal) {
   });
 }
 
-/** Until the page is looked at. */
-const looked = (signal) =>
+/** Until the shop is looked at: this page, and this view of it. */
+const looked = (isSeen, signal) =>
   new Promise((done) => {
-    if (!document.hidden) return done();
+    if (isSeen()) return done();
     const look = () => {
-      if (document.hidden && !signal.aborted) return;
+      if (!isSeen() && !signal.aborted) return;
       document.removeEventListener('visibilitychange', look);
+      removeEventListener('hashchange', later);
       signal.removeEventListener('abort', look);
       done();
     };
+    // The shell shows the view on the same event.
+    const later = () => setTimeout(look);
     document.addEventListener('visibilitychange', look);
+    addEventListener('hashchange', later);
     signal.addEventListener('abort', look);
   });
 
 /**
- * @param {{client: object, key: object, after: number, signal: AbortSignal, onEvents: (events: object[]) => void, onState: (on: boolean) => void}} options
+ * @param {{client: object, key: object, after: number, signal: AbortSignal, isSeen: () => boolean, onEvents: (events: object[]) => void, onState: (on: boolean) => void}} options
  * @returns {Promise<void>} when `signal` ends it
  */
-export async function follow({ client, key, after, signal, onEvents, onState }) {
+export async function follow({ client, key, after, signal, isSeen, onEvents, onState }) {
   let wait = RETRY_MS.first;
+  onState(true);
   while (!signal.aborted) {
-    await looked(signal);
+    await looked(isSeen, signal);
     if (signal.aborted) return;
     try {
       const { events, next } = await client.shopEvents(key, { after, signal });

@@ -52,7 +52,7 @@ class Shop {
   /** What amounts are shown with. */
   money() {
     const account = this.#ready?.account;
-    return { rate: account?.rate?.usd_micros_per_btc, feeBps: this.context.config.fee_bps, test: account?.test_money };
+    return { rate: account?.rate?.usd_micros_per_btc, feeBps: this.context.config.feeBps, test: account?.test_money };
   }
 
   titleOf(work) {
@@ -154,7 +154,7 @@ class Shop {
         this.#list.append(card.element);
         await card.back(false);
       }, 'compact');
-      back.setAttribute('aria-label', t.restoreOf(card.title));
+      back.setAttribute('aria-label', t.about(t.restore, card.title));
       return el('li', { class: 'row spread' }, el('span', { textContent: card.title }), back);
     });
     this.#deleted.hidden = rows.length === 0;
@@ -249,14 +249,14 @@ class Shop {
     if (this.#following || !this.#page) return;
     this.#following = new AbortController();
     const { client, wallet } = this.context;
-    follow({ client, key: wallet.creator, after: this.#page.n, signal: this.#following.signal, onEvents: (events) => this.#happened(events), onState: (on) => this.sales.live(on) });
+    follow({ client, key: wallet.creator, after: this.#page.n, signal: this.#following.signal, isSeen: () => !document.hidden && !this.root.hidden, onEvents: (events) => this.#happened(events), onState: (on) => this.sales.live(on) });
   }
 
   #happened(events) {
     for (const event of events) {
       this.sales.add(event);
       const { sale, refund } = event;
-      if (sale) this.#count(sale.work, { sold: sale.free ? 0 : 1, given: sale.free ? 1 : 0, usd_micros: sale.usd_micros, gross_msat: sale.msat, fee_msat: sale.fee_msat, refunded_msat: 0, views: 0 });
+      if (sale) this.#count(sale.work, { ...sum([]), sold: sale.free ? 0 : 1, given: sale.free ? 1 : 0, usd_micros: sale.usd_micros, gross_msat: sale.msat, fee_msat: sale.fee_msat });
       if (refund) this.#count(refund.work, { ...sum([]), refunded_msat: refund.msat });
       this.#say(event);
     }
@@ -292,7 +292,9 @@ class Shop {
 
   /** The view is shown again: something may have been published meanwhile. */
   async shown() {
-    if (this.first) await Promise.all([this.#loadWorks(), this.#loadAccount()]);
+    // What somebody is typing must not go.
+    const busy = this.root.querySelector('.shop-work details[open], dialog[open]');
+    if (this.first) await Promise.all([!busy && this.#loadWorks(), this.#loadAccount()]);
     this.first = true;
   }
 }

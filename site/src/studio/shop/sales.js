@@ -7,6 +7,8 @@ import { action, moment, notice, problemBox } from '../../wallet/view.js';
 import { bits, money, usd } from './money.js';
 import { t } from './words.js';
 
+/** Sales that are shown before more are asked for. */
+const FEW = 8;
 /** More refunds of one sale than this have no number. */
 const MAX_SEQ = 1_000;
 const clock = { dateStyle: 'medium', timeStyle: 'short' };
@@ -41,11 +43,21 @@ export class Sales {
     try {
       const { sales, next } = await client.shopSales(wallet.creator, { after });
       for (const one of sales) this.#put(one, false);
-      const rest = next !== undefined && el('div', { class: 'row' }, action(t.more, () => this.load(next), 'compact'));
+      const few = after === undefined && this.#rows.size > FEW;
+      this.#list.classList.toggle('few', few);
+      const more = () => (few ? this.#all(next) : this.load(next));
+      const rest = (few || next !== undefined) && el('div', { class: 'row' }, action(t.more, more, 'compact'));
       this.#slot.replaceChildren(...[this.#rows.size === 0 && this.#empty(), rest].filter(Boolean));
     } catch (error) {
       this.#slot.replaceChildren(problemBox(error, action(t.again, () => this.load(after), 'compact')));
     }
+  }
+
+  /** The whole page that was read already. */
+  #all(next) {
+    this.#list.classList.remove('few');
+    this.#list.children[FEW]?.querySelector('button')?.focus();
+    this.#slot.replaceChildren(...(next === undefined ? [] : [el('div', { class: 'row' }, action(t.more, () => this.load(next), 'compact'))]));
   }
 
   #empty() {
@@ -68,13 +80,12 @@ export class Sales {
     const { rate } = this.shop.money();
     const back = refunded > 0 && el('span', { class: 'badge warn', textContent: t.saleRefunded(money(refunded, rate)) });
     const left = sale.msat - refunded;
-    const refund = left > 0 && action(t.refund, () => this.#refund(one), 'compact');
-    if (refund) refund.setAttribute('aria-label', t.refundOf(title, when(sale.time, clock)));
+    const refund = left > 0 && el('button', { type: 'button', class: 'link small', textContent: t.refund, onclick: () => this.#refund(one) });
+    if (refund) refund.setAttribute('aria-label', t.about(t.refund, `${title}, ${when(sale.time, clock)}`));
     row.replaceChildren(...[
       el('div', { class: 'shop-sale-what' }, el('span', { class: 'strong', textContent: title }), fresh && el('span', { class: 'badge good', textContent: t.saleNew }),
         el('span', { class: 'muted small' }, moment(sale.time)), back),
-      el('span', { class: 'numbers strong', textContent: sale.free ? t.saleFree : usd(sale.usd_micros) }),
-      refund,
+      el('div', { class: 'shop-sale-paid' }, el('span', { class: 'numbers strong', textContent: sale.free ? t.saleFree : usd(sale.usd_micros) }), refund),
     ].filter(Boolean));
   }
 

@@ -13,9 +13,9 @@ import { t } from './words.js';
 const TONES = { published: 'good', taken_down: 'bad' };
 
 /** A button that says for which work it is. */
-function of(label, name, act, kind = '') {
+function of(label, title, act, kind = '') {
   const node = action(label, act, `compact ${kind}`);
-  node.setAttribute('aria-label', name);
+  node.setAttribute('aria-label', t.about(label, title));
   return node;
 }
 
@@ -32,6 +32,8 @@ function fold(name, summary, fill) {
       place.replaceChildren(...(await fill()));
     } catch (error) {
       filled = false;
+      // A slip of ours is told as one; what it was is for whoever can mend it.
+      if (typeof error?.code !== 'string') console.error(error);
       place.replaceChildren(problemBox(error));
     }
   });
@@ -84,7 +86,7 @@ export class WorkCard {
     const { rate } = this.shop.money();
     const figure = (value, label) => el('div', {}, el('dt', { textContent: label }), el('dd', { textContent: value }));
     this.#figures.setAttribute('aria-label', t.statsOf(this.title));
-    this.#figures.replaceChildren(figure(number(totals.sold), t.soldShort), ...(totals.given ? [figure(number(totals.given), t.givenShort)] : []), figure(money(earned(totals), rate), t.earnedShort), figure(number(totals.views), t.viewsShort));
+    this.#figures.replaceChildren(figure(number(totals.sold), t.soldShort), ...(totals.given ? [figure(number(totals.given), t.givenShort)] : []), figure(money(earned(totals), rate), t.earnedShort), figure(number(totals.views), t.viewsShort), ...(totals.plays ? [figure(number(totals.plays), t.playsShort)] : []));
   }
 
   draw() {
@@ -109,10 +111,10 @@ export class WorkCard {
     const { title } = this;
     const buttons = [];
     if (['published', 'unpublished'].includes(state)) {
-      buttons.push(of(t.replace, t.replaceOf(title), () => this.shop.context.replace(this.shown.work)));
-      buttons.push(state === 'published' ? of(t.unpublish, t.unpublishOf(title), () => this.#offer('unpublished')) : of(t.publish, t.publishOf(title), () => this.#offer('published')));
+      buttons.push(of(t.replace, title, () => this.shop.context.replace(this.shown.work)));
+      buttons.push(state === 'published' ? of(t.unpublish, title, () => this.#offer('unpublished')) : of(t.publish, title, () => this.#offer('published')));
     }
-    if (state !== 'unknown') buttons.push(of(t.remove, t.removeOf(title), () => this.#remove(), 'danger'));
+    if (state !== 'unknown') buttons.push(of(t.remove, title, () => this.#remove(), 'danger'));
     return buttons;
   }
 
@@ -174,7 +176,7 @@ export class WorkCard {
     });
     if (!done) return;
     this.shown.hidden = true;
-    const undo = of(t.undo, t.undoOf(this.title), () => this.back(was === 'published'));
+    const undo = of(t.undo, this.title, () => this.back(was === 'published'));
     this.#said.replaceChildren();
     this.element.replaceChildren(el('div', { class: 'notice row spread', role: 'status' }, el('span', { textContent: t.removed(this.title) }), undo), this.#said);
     undo.focus();
@@ -201,7 +203,7 @@ export class WorkCard {
 /** A work that only this browser knows. @param {import('../make/works.js').Work} work @param {import('../main.js').Context} context */
 export function draftCard(work, context) {
   const title = work.title || work.source?.name || t.untitled;
-  const go = of(t.draftGo, t.draftGoOf(title), () => context.go('#make'), 'primary');
+  const go = of(t.draftGo, title, () => context.go('#make'), 'primary');
   return el('li', { class: 'card stack shop-work draft' }, el('div', { class: 'shop-head' }, el('span', { class: 'shop-cover none', 'aria-hidden': 'true', textContent: '…' }),
     el('div', { class: 'shop-name' }, el('h3', { textContent: title }), el('p', { class: 'muted small', textContent: t.draftHint })), el('span', { class: 'badge warn', textContent: t.states.draft })), el('div', { class: 'row' }, go));
 }

@@ -1,0 +1,2 @@
+// The least a worker can do.
+export default { fetch: () => new Response('hello') };
