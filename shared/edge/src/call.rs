@@ -7,9 +7,10 @@ use satchel_wire::{
     ApiError, ErrorCode, Result,
     proof::{self, Expected, Proven},
 };
+use wasm_bindgen::JsCast as _;
 use worker::{Request, Response, worker_sys::web_sys};
 
-use crate::{clock, js, platform::Platform, respond};
+use crate::{clock, js, platform::Platform, respond, task};
 
 /// Largest request body, bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -101,7 +102,7 @@ fn malformed(error: &json::Error) -> ApiError {
 }
 
 /// The path of a URL as the runtime writes it: after scheme and host, which an object's need not have.
-fn path_of(url: &str) -> &str {
+pub(crate) fn path_of(url: &str) -> &str {
     // Looking for one character takes less code than looking for three.
     let after = url.split_once(':').map_or(url, |(_, rest)| rest);
     let rest = after.strip_prefix("//").unwrap_or(url);
@@ -121,6 +122,28 @@ impl From<&web_sys::Request> for Call {
             request: Clone::clone(request),
         }
     }
+}
+
+/// The body of a request, whose reading begins now.
+fn body_of(
+    request: &web_sys::Request,
+    most: usize,
+) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+    let body = task::settled(&js::read_body(request, most));
+    async move {
+        let body = body.await.map_err(|_| cut_short())?;
+        if body.is_undefined() {
+            return Err(ApiError::from(ErrorCode::BodyTooLarge).with("limit", most as u64));
+        }
+        Ok(js_sys::Uint8Array::unchecked_from_js(body).to_vec())
+    }
+}
+
+/// The whole body of a request that another worker or object of ours has made.
+pub(crate) fn own_body(
+    request: &web_sys::Request,
+) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+    body_of(request, MAX_OWN_BODY_BYTES)
 }
 
 impl Call {
@@ -224,12 +247,7 @@ impl Call {
         if let Some(body) = self.read.take() {
             return Ok(body);
         }
-        let body = js::read_body(&self.request, most).await;
-        let body = body.map_err(|_| cut_short())?;
-        if body.is_undefined() {
-            return Err(ApiError::from(ErrorCode::BodyTooLarge).with("limit", most as u64));
-        }
-        Ok(js_sys::Uint8Array::from(body).to_vec())
+        body_of(&self.request, most).await
     }
 
     /// The token of `Authorization: DPoP TOKEN`.

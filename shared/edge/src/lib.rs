@@ -20,11 +20,12 @@ mod security;
 mod settings;
 mod sql;
 mod store;
+mod task;
 
 pub use cache::TtlCache;
 pub use call::{Call, MAX_BODY_BYTES, read_json, serve, serve_object};
 pub use clock::{now_ms, now_s, random};
-pub use glue::{alarmed, fetched, object_fetched};
+pub use glue::{alarmed, fetched, object_asked, object_fetched};
 pub use letters::{Bell, Letter, Sent, pause, send_all};
 pub use outside::ask_outside;
 pub use platform::Platform;

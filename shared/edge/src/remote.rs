@@ -11,7 +11,7 @@ use worker::{Env, Request, Response, worker_sys::web_sys};
 use crate::{
     internal,
     js::{self, Target},
-    log, respond,
+    log, respond, task,
 };
 
 /// Somebody to ask: another worker, by service binding, or one of our own objects.
@@ -93,7 +93,8 @@ impl Remote {
     async fn ask_it(&self, method: &str, path: &str, body: Option<&[u8]>) -> Result<Vec<u8>> {
         let body = body.map(js_sys::Uint8Array::from);
         let answer = js::ask(&self.0, method, &format!("https://internal{path}"), body);
-        let answer: js::Answer = answer.await.map_err(failed)?.unchecked_into();
+        let answer = task::settled(&answer).await;
+        let answer: js::Answer = answer.map_err(failed)?.unchecked_into();
         let bytes = answer.bytes();
         if answer.ok() {
             return Ok(bytes);
@@ -135,7 +136,8 @@ impl Remote {
     /// overloaded object must never be asked again at once.
     pub async fn fetch(&self, request: Request) -> Result<Response> {
         let answer = self.0.fetch(request.inner()).map_err(failed)?;
-        let answer: web_sys::Response = answer.await.map_err(failed)?.unchecked_into();
+        let answer = task::settled(&answer).await;
+        let answer: web_sys::Response = answer.map_err(failed)?.unchecked_into();
         Ok(answer.into())
     }
 }

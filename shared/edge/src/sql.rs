@@ -12,7 +12,7 @@ use crate::internal;
 const MAX_WHOLE: u64 = (1 << 53) - 1;
 
 /// A value to bind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
     /// An integer, at most 2^53 − 1.
     Int(u64),
@@ -21,6 +21,7 @@ pub enum Value {
     /// Bytes.
     Blob(Vec<u8>),
     /// NULL.
+    #[default]
     Null,
 }
 
@@ -129,9 +130,52 @@ impl Row {
 }
 
 #[wasm_bindgen(inline_js = r#"
-// Values as they are, rows as arrays: one crossing for a statement.
+// How many columns a row has, then the values of all rows: one crossing for a statement.
 export function rowsOf(sql, query, values) {
-  return [...sql.exec(query, ...values).raw()];
+  const rows = [...sql.exec(query, ...values).raw()];
+  return rows.length ? [rows[0].length].concat(...rows) : rows;
+}
+
+// The same of many keys, each row with its key before it; `get` is the statement for one of them.
+export function rowsOfKeys(sql, get, keys) {
+  const rows = [];
+  for (let at = 0; at < keys.length; ) {
+    let n = 1;
+    while (n * 2 <= MOST && at + n * 2 <= keys.length) n *= 2;
+    const name = n + get;
+    if (!several.has(name)) {
+      const marks = "IN (" + Array(n).fill("?").join() + ")";
+      several.set(name, get.replace("SELECT ", "SELECT key, ").replace("= ?", marks));
+    }
+    rows.push(...sql.exec(several.get(name), ...keys.slice(at, at + n)).raw());
+    at += n;
+  }
+  return rows.length ? [rows[0].length].concat(...rows) : rows;
+}
+
+// Rows of `width` values into the table of a statement that writes one, as many with each statement as the
+// runtime's 100 variables allow; a power of two, so that there are few statements to be prepared.
+const MOST = 100;
+const several = new Map();
+
+function statement(put, n) {
+  if (n === 1) return put;
+  const name = n + put;
+  if (!several.has(name)) {
+    const row = put.slice(put.indexOf("(?"), put.indexOf("?)") + 2);
+    several.set(name, put.replace(row, Array(n).fill(row).join()));
+  }
+  return several.get(name);
+}
+
+export function writeRows(sql, put, width, values) {
+  for (let at = 0; at < values.length; ) {
+    let n = 1;
+    while (n * 2 * width <= MOST && at + n * 2 * width <= values.length) n *= 2;
+    const end = at + n * width;
+    sql.exec(statement(put, n), ...values.slice(at, end));
+    at = end;
+  }
 }
 
 // A statement runs as its cursor is read.
@@ -144,6 +188,17 @@ export function run(sql, query, values) {
 extern "C" {
     #[wasm_bindgen(catch, js_name = rowsOf)]
     fn rows_of(sql: &JsValue, query: &str, values: Array) -> std::result::Result<Array, JsValue>;
+
+    #[wasm_bindgen(catch, js_name = rowsOfKeys)]
+    fn rows_of_keys(sql: &JsValue, get: &str, keys: Array) -> std::result::Result<Array, JsValue>;
+
+    #[wasm_bindgen(catch, js_name = writeRows)]
+    fn write_rows(
+        sql: &JsValue,
+        put: &str,
+        width: usize,
+        values: Array,
+    ) -> std::result::Result<(), JsValue>;
 
     #[wasm_bindgen(catch)]
     fn run(sql: &JsValue, query: &str, values: Array) -> std::result::Result<f64, JsValue>;
@@ -185,16 +240,37 @@ impl Sql {
         Ok(written as usize)
     }
 
+    /// Writes rows of `width` values by a statement that writes one, `(?, …, ?)`.
+    pub(crate) fn write(&self, put: &str, width: usize, values: Vec<Value>) -> Result<()> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        write_rows(&self.0, put, width, bound(values)?).map_err(|error| failed(&error))
+    }
+
     /// All rows of a query.
     pub fn rows(&self, query: &str, values: Vec<Value>) -> Result<Vec<Row>> {
-        let found = rows_of(&self.0, query, bound(values)?).map_err(|error| failed(&error))?;
-        let mut rows = Vec::new();
-        for row in found.iter() {
-            let mut columns = Vec::new();
-            for value in Array::from(&row).iter() {
-                columns.push(Value::of(&value)?);
+        Self::read(rows_of(&self.0, query, bound(values)?))
+    }
+
+    /// Rows of many keys, each with its key before it, by the statement that reads one.
+    pub(crate) fn rows_of_keys(&self, get: &str, keys: Vec<Value>) -> Result<Vec<Row>> {
+        Self::read(rows_of_keys(&self.0, get, bound(keys)?))
+    }
+
+    fn read(found: std::result::Result<Array, JsValue>) -> Result<Vec<Row>> {
+        let found = found.map_err(|error| failed(&error))?;
+        let mut values = found.iter();
+        let Some(width) = values.next().and_then(|width| width.as_f64()) else {
+            return Ok(Vec::new());
+        };
+        let (mut rows, mut columns) = (Vec::new(), Vec::new());
+        for value in values {
+            columns.push(Value::of(&value)?);
+            #[expect(clippy::cast_precision_loss, reason = "a number of columns")]
+            if columns.len() as f64 >= width {
+                rows.push(Row(std::mem::take(&mut columns)));
             }
-            rows.push(Row(columns));
         }
         Ok(rows)
     }

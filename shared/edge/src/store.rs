@@ -7,7 +7,9 @@
 use std::{
     cell::{Cell, RefCell},
     fmt,
+    future::poll_fn,
     rc::Rc,
+    task::{Poll, Waker},
 };
 
 use satchel_wire::{ErrorCode, Result};
@@ -15,8 +17,9 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use worker::State;
 
 use crate::{
-    internal, log,
+    clock, internal, log,
     sql::{Sql, Value},
+    task::settled,
 };
 
 #[wasm_bindgen(inline_js = r#"
@@ -53,7 +56,7 @@ extern "C" {
 
 /// A table of rows by key. Its first column is `key BLOB PRIMARY KEY`; statements are written out, so
 /// that they are made once.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Table {
     /// Its name.
     pub name: &'static str,
@@ -99,14 +102,91 @@ pub type Columns = Vec<Value>;
 /// Reads, decides, writes.
 pub type Job = Rc<dyn Fn(&Store) -> Result<()>>;
 
-/// Runs a waiting request's job; or, where its transaction was undone, takes back what it said.
-type Waiting = Box<dyn Fn(Turn) -> bool>;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Run,
-    Undone,
+/// A job on its way, and what came of it.
+struct Waiting {
+    job: Job,
+    done: RefCell<Option<Result<()>>>,
+    waker: RefCell<Option<Waker>>,
 }
+
+impl Waiting {
+    /// Tells whoever waits for it; it was not run if nothing came of it.
+    fn end(&self) {
+        let mut done = self.done.borrow_mut();
+        if done.is_none() {
+            *done = Some(Err(ErrorCode::Unavailable.into()));
+        }
+        drop(done);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Rows in memory: in order, `None` where there is one no more.
+#[derive(Default)]
+struct Rows(Vec<(Vec<u8>, Option<Columns>)>);
+
+impl Rows {
+    fn place(&self, key: &[u8]) -> std::result::Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known[..].cmp(key))
+    }
+
+    fn get(&self, key: &[u8]) -> Option<&Option<Columns>> {
+        let at = self.place(key).ok()?;
+        self.0.get(at).map(|(_, row)| row)
+    }
+
+    fn set(&mut self, key: &[u8], row: Option<Columns>) {
+        match self.place(key) {
+            Ok(at) => {
+                if let Some((_, known)) = self.0.get_mut(at) {
+                    *known = row;
+                }
+            }
+            Err(at) => self.0.insert(at, (key.to_vec(), row)),
+        }
+    }
+}
+
+/// Rows of several tables.
+type Tables = Vec<(Table, Rows)>;
+
+fn rows_of<'a>(tables: &'a Tables, table: &Table) -> Option<&'a Rows> {
+    let known = tables.iter().find(|(known, _)| known.name == table.name);
+    known.map(|(_, rows)| rows)
+}
+
+fn set(tables: &mut Tables, table: &Table, key: &[u8], row: Option<Columns>) {
+    let known = tables
+        .iter_mut()
+        .find(|(known, _)| known.name == table.name);
+    match known {
+        Some((_, rows)) => {
+            rows.set(key, row);
+        }
+        None => tables.push((*table, Rows(vec![(key.to_vec(), row)]))),
+    }
+}
+
+/// Rows whose first column is their key.
+fn keyed(rows: Vec<crate::sql::Row>) -> Result<Vec<(Vec<u8>, Columns)>> {
+    let mut keyed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut values = row.into_values();
+        let Some(Value::Blob(key)) = values.first_mut().map(std::mem::take) else {
+            return Err(internal("a key is not bytes"));
+        };
+        values.remove(0);
+        keyed.push((key, values));
+    }
+    Ok(keyed)
+}
+
+/// Most rows of a table that stay in memory.
+const MOST_KEPT: usize = 128;
+/// Whoever ought to have run a transaction for so long, milliseconds, won't any more.
+const LOST_MS: u64 = 2_000;
 
 /// When the alarm goes off, as far as known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +211,16 @@ struct Inner {
     /// A write of the running transaction failed.
     failed: Cell<bool>,
     undone: Cell<u64>,
-    waiting: RefCell<Vec<Waiting>>,
+    waiting: RefCell<Vec<Rc<Waiting>>>,
+    /// Since when somebody is about to run what waits.
+    since: Cell<u64>,
+    /// What the running transaction has written: its rows go to the database together, at its end.
+    written: RefCell<Tables>,
+    /// What was read for the running transaction before it was asked for.
+    read: RefCell<Tables>,
+    /// What the database holds, of tables that are kept.
+    kept: RefCell<Tables>,
+    kept_names: &'static [&'static str],
 }
 
 impl fmt::Debug for Store {
@@ -145,6 +234,13 @@ impl Store {
     /// not leave a database behind. Older ones are brought up to date at once.
     #[must_use]
     pub fn of(state: State, schema: &'static Schema) -> Self {
+        Self::keeping(state, schema, &[])
+    }
+
+    /// [`Store::of`], which keeps rows of some tables in memory: of those whose rows are few and read
+    /// again and again (docs/adr/0018).
+    #[must_use]
+    pub fn keeping(state: State, schema: &'static Schema, kept: &'static [&'static str]) -> Self {
         let sql = Sql::of(&state);
         let store = Self(Rc::new(Inner {
             sql,
@@ -156,6 +252,11 @@ impl Store {
             failed: Cell::new(false),
             undone: Cell::new(0),
             waiting: RefCell::default(),
+            since: Cell::new(0),
+            written: RefCell::default(),
+            read: RefCell::default(),
+            kept: RefCell::default(),
+            kept_names: kept,
         }));
         // A failure is logged; what needs the tables is then answered `internal`.
         let _ = store.open();
@@ -227,6 +328,12 @@ impl Store {
 
     /// A row.
     pub fn get(&self, table: &Table, key: &[u8]) -> Result<Option<Columns>> {
+        for tables in [&self.0.written, &self.0.read, &self.0.kept] {
+            let tables = tables.borrow();
+            if let Some(row) = rows_of(&tables, table).and_then(|rows| rows.get(key)) {
+                return Ok(row.clone());
+            }
+        }
         if !self.0.ready.get() {
             return Ok(None);
         }
@@ -234,7 +341,40 @@ impl Store {
             .0
             .sql
             .rows(table.get, vec![Value::Blob(key.to_vec())])?;
-        Ok(rows.into_iter().next().map(crate::sql::Row::into_values))
+        let row = rows.into_iter().next().map(crate::sql::Row::into_values);
+        if row.is_some() && self.keeps(table) {
+            self.keep(table, key, row.clone());
+        }
+        Ok(row)
+    }
+
+    /// Reads rows of many keys together, for the rest of the running transaction.
+    pub fn prefetch(&self, table: &Table, keys: &[Vec<u8>]) -> Result<()> {
+        if !self.0.ready.get() {
+            return Ok(());
+        }
+        let values = keys.iter().cloned().map(Value::Blob).collect();
+        let found = keyed(self.0.sql.rows_of_keys(table.get, values)?)?;
+        let mut read = self.0.read.borrow_mut();
+        for key in keys {
+            set(&mut read, table, key, None);
+        }
+        for (key, row) in found {
+            set(&mut read, table, &key, Some(row));
+        }
+        Ok(())
+    }
+
+    fn keeps(&self, table: &Table) -> bool {
+        self.0.kept_names.contains(&table.name)
+    }
+
+    fn keep(&self, table: &Table, key: &[u8], row: Option<Columns>) {
+        let mut kept = self.0.kept.borrow_mut();
+        if rows_of(&kept, table).is_some_and(|rows| rows.0.len() >= MOST_KEPT) {
+            kept.clear();
+        }
+        set(&mut kept, table, key, row);
     }
 
     /// Rows with keys from `from` to below `below`, in order, at most `most`.
@@ -245,18 +385,39 @@ impl Store {
         below: &[u8],
         most: u64,
     ) -> Result<Vec<(Vec<u8>, Columns)>> {
-        self.listed(
+        let written = self.0.written.borrow();
+        let written = rows_of(&written, table).map_or(&[][..], |rows| &rows.0);
+        let inside = |key: &[u8]| from <= key && key < below;
+        let more = written.iter().filter(|(key, _)| inside(key)).count();
+        let mut rows = self.listed(
             table.scan,
             vec![
                 Value::Blob(from.to_vec()),
                 Value::Blob(below.to_vec()),
-                Value::Int(most),
+                // Each that was written may be one of those, and removed.
+                Value::Int(most.saturating_add(more as u64)),
             ],
-        )
+        )?;
+        for (key, row) in written {
+            if !inside(key) {
+                continue;
+            }
+            let known = rows.binary_search_by(|(known, _)| known.cmp(key));
+            if let Ok(at) = known {
+                rows.remove(at);
+            }
+            if let Some(row) = row {
+                let at = known.unwrap_or_else(|at| at);
+                rows.insert(at, (key.clone(), row.clone()));
+            }
+        }
+        rows.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(rows)
     }
 
     /// Rows that are still open, at most `most`.
     pub fn open_rows(&self, table: &Table, most: u64) -> Result<Vec<(Vec<u8>, Columns)>> {
+        self.write_out()?;
         self.listed(table.open, vec![Value::Int(most)])
     }
 
@@ -264,20 +425,12 @@ impl Store {
         if !self.0.ready.get() {
             return Ok(Vec::new());
         }
-        let rows = self.0.sql.rows(query, values)?;
-        rows.into_iter()
-            .map(|row| {
-                let mut values = row.into_values().into_iter();
-                match values.next() {
-                    Some(Value::Blob(key)) => Ok((key, values.collect())),
-                    _ => Err(internal("a key is not bytes")),
-                }
-            })
-            .collect()
+        keyed(self.0.sql.rows(query, values)?)
     }
 
     /// How many rows stand where.
     pub fn tally(&self, table: &Table) -> Result<Vec<(u64, u64)>> {
+        self.write_out()?;
         if !self.0.ready.get() {
             return Ok(Vec::new());
         }
@@ -287,24 +440,51 @@ impl Store {
             .collect()
     }
 
-    fn write(&self, query: &str, values: Vec<Value>) -> Result<()> {
-        let done = self.prepare().and_then(|()| self.0.sql.run(query, values));
-        if done.is_err() {
-            self.0.failed.set(true);
-        }
-        done.map(|_| ())
-    }
-
     /// Writes a row. Only within a transaction.
     pub fn put(&self, table: &Table, key: &[u8], columns: Columns) -> Result<()> {
-        let mut values = vec![Value::Blob(key.to_vec())];
-        values.extend(columns);
-        self.write(table.put, values)
+        self.write(table, key, Some(columns))
     }
 
     /// Removes a row. Only within a transaction.
     pub fn delete(&self, table: &Table, key: &[u8]) -> Result<()> {
-        self.write(table.delete, vec![Value::Blob(key.to_vec())])
+        self.write(table, key, None)
+    }
+
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "as it is where tables are a simulator's"
+    )]
+    fn write(&self, table: &Table, key: &[u8], row: Option<Columns>) -> Result<()> {
+        set(&mut self.0.written.borrow_mut(), table, key, row);
+        Ok(())
+    }
+
+    /// Gives the database what was written and is not there yet.
+    fn write_out(&self) -> Result<()> {
+        let written = std::mem::take(&mut *self.0.written.borrow_mut());
+        self.0.read.borrow_mut().clear();
+        let done = written.into_iter().try_for_each(|(table, rows)| {
+            let (mut values, mut width) = (Vec::new(), 1_usize);
+            let kept = self.keeps(&table);
+            for (key, row) in rows.0 {
+                self.prepare()?;
+                if kept {
+                    self.keep(&table, &key, row.clone());
+                }
+                let Some(row) = row else {
+                    self.0.sql.run(table.delete, vec![Value::Blob(key)])?;
+                    continue;
+                };
+                width = row.len().saturating_add(1);
+                values.push(Value::Blob(key));
+                values.extend(row);
+            }
+            self.0.sql.write(table.put, width, values)
+        });
+        if done.is_err() {
+            self.0.failed.set(true);
+        }
+        done
     }
 
     /// Wakes the object then, if nothing wakes it earlier. Only within a transaction.
@@ -329,46 +509,63 @@ impl Store {
     /// Runs `job` in a transaction, together with those of other requests that are waiting. It may
     /// run again if a job beside it fails.
     pub async fn commit(&self, job: Job) -> Result<()> {
-        let slot: Rc<RefCell<Option<Result<()>>>> = Rc::default();
-        let filled = Rc::clone(&slot);
-        let store = self.clone();
-        self.0.waiting.borrow_mut().push(Box::new(move |turn| {
-            let done = if turn == Turn::Run {
-                Some(job(&store))
-            } else {
-                None
-            };
-            let done = done.filter(|_| !store.0.failed.get());
-            let stands = done.is_some();
-            *filled.borrow_mut() = Some(done.unwrap_or_else(|| Err(ErrorCode::Unavailable.into())));
-            stands
-        }));
-        if self.0.armed.get() == Armed::Unknown {
-            let at = alarm(self.0.state.storage().as_raw()).await;
-            let at = at.map_err(|error| internal(crate::js::told(&error)))?;
-            if self.0.armed.get() == Armed::Unknown {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "milliseconds since 1970, or 0"
-                )]
-                let at = at.as_f64().unwrap_or(0.0) as u64;
-                let armed = if at == 0 { Armed::Not } else { Armed::At(at) };
-                self.0.armed.set(armed);
+        let waiting = Rc::new(Waiting {
+            job,
+            done: RefCell::default(),
+            waker: RefCell::default(),
+        });
+        let now = clock::now_ms();
+        let first = {
+            let mut all = self.0.waiting.borrow_mut();
+            all.push(Rc::clone(&waiting));
+            all.len() == 1
+        };
+        // One of those that wait runs them all.
+        if first || self.0.since.get().saturating_add(LOST_MS) < now {
+            self.0.since.set(now);
+            let known = self.learn_alarm().await;
+            // Requests that have arrived come along. Nothing is lost where it fails: we only go sooner.
+            let _ = settled(&turn()).await;
+            let all = std::mem::take(&mut *self.0.waiting.borrow_mut());
+            if known.is_ok() {
+                self.flush(&all);
+            }
+            for other in all {
+                other.end();
             }
         }
-        // Requests that have arrived come along. Nothing is lost where it fails: we only go alone then.
-        let _ = turn().await;
-        if slot.borrow().is_none() {
-            let waiting = std::mem::take(&mut *self.0.waiting.borrow_mut());
-            self.flush(&waiting);
-        }
-        let done = slot.borrow_mut().take();
-        done.unwrap_or_else(|| Err(ErrorCode::Unavailable.into()))
+        poll_fn(|context| {
+            if let Some(done) = waiting.done.take() {
+                return Poll::Ready(done);
+            }
+            *waiting.waker.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 
-    fn flush(&self, jobs: &[Waiting]) {
-        if self.run(jobs) || jobs.len() < 2 {
+    /// Learns, once in an object's life, when its alarm goes off.
+    async fn learn_alarm(&self) -> Result<()> {
+        if self.0.armed.get() != Armed::Unknown {
+            return Ok(());
+        }
+        let at = settled(&alarm(self.0.state.storage().as_raw())).await;
+        let at = at.map_err(|error| internal(crate::js::told(&error)))?;
+        if self.0.armed.get() == Armed::Unknown {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "milliseconds since 1970, or 0"
+            )]
+            let at = at.as_f64().unwrap_or(0.0) as u64;
+            let armed = if at == 0 { Armed::Not } else { Armed::At(at) };
+            self.0.armed.set(armed);
+        }
+        Ok(())
+    }
+
+    fn flush(&self, jobs: &[Rc<Waiting>]) {
+        if jobs.is_empty() || self.run(jobs) || jobs.len() < 2 {
             return;
         }
         // One of them fails: the others must not suffer from it.
@@ -377,11 +574,15 @@ impl Store {
         }
     }
 
-    fn run(&self, jobs: &[Waiting]) -> bool {
+    fn run(&self, jobs: &[Rc<Waiting>]) -> bool {
         self.0.wake.set(None);
         self.0.failed.set(false);
         let mut run = || {
-            if !jobs.iter().all(|job| job(Turn::Run)) {
+            for waiting in jobs {
+                let done = (waiting.job)(self);
+                *waiting.done.borrow_mut() = Some(done);
+            }
+            if self.write_out().is_err() || self.0.failed.get() {
                 return -1.0;
             }
             #[expect(
@@ -400,11 +601,14 @@ impl Store {
             }
             Err(error) => {
                 log("error", "transaction", &crate::js::told(&error));
-                for job in jobs {
-                    job(Turn::Undone);
+                for waiting in jobs {
+                    *waiting.done.borrow_mut() = Some(Err(ErrorCode::Unavailable.into()));
                 }
                 self.0.undone.set(self.0.undone.get().saturating_add(1));
-                // Tables that were made in it are gone again.
+                // Nothing that was written or read in it holds; tables that were made in it are gone again.
+                self.0.written.borrow_mut().clear();
+                self.0.read.borrow_mut().clear();
+                self.0.kept.borrow_mut().clear();
                 self.0.ready.set(self.has("version").unwrap_or(false));
                 false
             }

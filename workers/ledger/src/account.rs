@@ -4,7 +4,7 @@
 //! A `transfers` row is journal, entitlement and outbox entry at once. What is not done yet is listed
 //! in the account's own row, so that an order writes two rows and an alarm and nothing else.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use satchel_crypto::ed25519::PublicKey;
 use satchel_domain::{
@@ -27,7 +27,7 @@ use crate::{
     account_keys::{self, count},
     account_lines::{self, From},
     account_order, account_send,
-    book::{self, ID_BYTES},
+    book::{self, ID_BYTES, OutCredit},
     host::{GivingJob, Host, Place, Tables, decode, encode},
     rows::{Head, INBOXES, KEYS, Kind, State, Taken, TransferRow},
 };
@@ -56,6 +56,8 @@ pub struct Account {
     pub(crate) failures: Cell<u32>,
     /// Whether an alarm is set, as far as known, if anything is left to do.
     pub(crate) watched: Cell<bool>,
+    /// Credits of the outbox, by their ids, as their rows have them: so that the alarm need not read them.
+    pub(crate) outgoing: RefCell<Vec<(Vec<u8>, OutCredit)>>,
 }
 
 fn done() -> Result<Vec<u8>> {
@@ -158,8 +160,36 @@ fn number(text: &str) -> Result<u64> {
 
 /// Takes an id off the outbox.
 pub(crate) fn strike(head: &mut Head, id: &[u8]) {
-    let left = head.todo.chunks_exact(ID_BYTES).filter(|one| *one != id);
-    head.todo = left.collect::<Vec<_>>().concat();
+    strike_all(head, &[id]);
+}
+
+/// Takes ids off the outbox.
+pub(crate) fn strike_all(head: &mut Head, ids: &[&[u8]]) {
+    let mut next = 0;
+    let mut left = Vec::with_capacity(head.todo.len());
+    for one in head.todo.chunks_exact(ID_BYTES) {
+        if find(ids.len(), &mut next, &|at| ids.get(at) == Some(&one)).is_none() {
+            left.extend_from_slice(one);
+        }
+    }
+    head.todo = left;
+}
+
+/// Where among `len` things is the one that is meant. Looks first behind the one that was found before:
+/// two lists of the outbox's ids mostly have the same order.
+pub(crate) fn find(len: usize, next: &mut usize, is: &dyn Fn(usize) -> bool) -> Option<usize> {
+    let mut at = *next;
+    for _ in 0..len {
+        if at >= len {
+            at = 0;
+        }
+        if is(at) {
+            *next = at.saturating_add(1);
+            return Some(at);
+        }
+        at = at.saturating_add(1);
+    }
+    None
 }
 
 pub(crate) fn delegation(tables: &impl Tables, key: &str) -> Result<Option<ledger::Delegation>> {

@@ -9,12 +9,12 @@ use worker::{
     worker_sys::{DurableObjectState, web_sys::Request},
 };
 
-use satchel_edge::alarmed;
+use satchel_edge::{alarmed, object_asked};
 
 use crate::{
     account,
     rows::ACCOUNT,
-    world_do::{World, answer, ended},
+    world_do::{World, ended},
 };
 
 /// The object.
@@ -41,7 +41,7 @@ impl Account {
     /// Answers a request.
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
-        answer(request, |path, body| async move {
+        object_asked(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             here.account.serve(&here.world, &path, &body).await
         })

@@ -23,6 +23,7 @@ use crate::{
     account::{Account, Answering, delegation, signer_key, strike},
     account_keys::{count, spent},
     account_lines,
+    account_todo::told_all,
     book::{self, Entry, Grant, ID_BYTES, OutCredit, Void},
     host::{Host, Place, Tables, decode, encode},
     rows::{Head, Kind, State, TRANSFERS, TransferRow},
@@ -52,7 +53,14 @@ impl Account {
         };
         let id = asked.order.order.clone();
         match host.transact(move |tables| asked.decide(tables)).await? {
-            Outcome::Posted(posted) => encode(&*posted),
+            Outcome::Posted(posted, credit) => {
+                let mut outgoing = self.outgoing.borrow_mut();
+                let credit = credit.filter(|_| outgoing.len() < book::MAX_OUTBOX);
+                let agreed = &posted.transfer.agreement;
+                outgoing.extend(credit.map(|(id, credit)| (id, told_all(credit, agreed))));
+                drop(outgoing);
+                encode(&*posted)
+            }
             Outcome::Reserved => self.drive(host, &id).await,
         }
     }
@@ -104,7 +112,8 @@ struct Asked {
 }
 
 enum Outcome {
-    Posted(Box<Posted>),
+    /// With the credit that is to be delivered, and the id in the outbox.
+    Posted(Box<Posted>, Option<(Vec<u8>, OutCredit)>),
     Reserved,
 }
 
@@ -155,14 +164,14 @@ impl Asked {
                 let row = known.ok_or_else(|| internal("a replay without a transfer"))?;
                 return match row.state {
                     State::Pending => Ok(Outcome::Reserved),
-                    _ => posted(&row, true).map(|posted| Outcome::Posted(Box::new(posted))),
+                    _ => posted(&row, true).map(|posted| Outcome::Posted(Box::new(posted), None)),
                 };
             }
             Decision::Reissue => {
                 let first = owned.ok_or_else(|| internal("owned without a transfer"))?;
                 let row = self.reissue(agreement, &first)?;
                 row.clone().save(tables, &key)?;
-                return Ok(Outcome::Posted(Box::new(posted(&row, false)?)));
+                return Ok(Outcome::Posted(Box::new(posted(&row, false)?), None));
             }
             Decision::Post { balances, fee } => (balances, fee, State::Posted),
             Decision::Reserve { balances, fee } => (balances, fee, State::Pending),
@@ -180,8 +189,10 @@ impl Asked {
         });
         let entry = self.entry(agreement, fee, capped)?;
         head.balances = balances;
-        head.todo
-            .extend_from_slice(key.get(1..).unwrap_or_default());
+        // The first is delivered at once; those that follow wait a little for each other.
+        let gather = if head.todo.is_empty() { 0 } else { GATHER_MS };
+        let id = key.get(1..).unwrap_or_default();
+        head.todo.extend_from_slice(id);
         let msat = entry.transfer.agreement.msat;
         if entry.capped.is_some() {
             let more = |sum: u64| sum.saturating_add(msat.get());
@@ -191,7 +202,7 @@ impl Asked {
         if state == State::Posted {
             row.balance = head.balances.posted()?;
             account_lines::append(tables, &mut head, &key)?;
-            tables.wake(self.now_ms);
+            tables.wake(self.now_ms.saturating_add(gather));
         } else {
             tables.wake(self.now_ms.saturating_add(RESERVED_WAKE_MS));
         }
@@ -199,11 +210,17 @@ impl Asked {
         row.clone().save(tables, &key)?;
         match state {
             State::Pending => Ok(Outcome::Reserved),
-            _ => Ok(Outcome::Posted(Box::new(Posted {
-                transfer: entry.transfer,
-                replayed: false,
-                owned: false,
-            }))),
+            _ => {
+                let posted = Posted {
+                    transfer: entry.transfer,
+                    replayed: false,
+                    owned: false,
+                };
+                // A counted one is first confirmed.
+                let credit = entry.credit.filter(|_| entry.counted.is_none());
+                let credit = credit.map(|credit| (id.to_vec(), credit));
+                Ok(Outcome::Posted(Box::new(posted), credit))
+            }
         }
     }
 
@@ -340,6 +357,9 @@ fn agreed(row: &TransferRow, now: &ledger::Agreement) -> Result<ledger::Agreemen
     })
 }
 
+/// How long sales wait for more of them while others are being delivered, milliseconds: a delivery for each
+/// would cost more than the sales.
+pub(crate) const GATHER_MS: u64 = 100;
 /// An order that waits for its copy is looked at again after this, should its request have ended.
 const RESERVED_WAKE_MS: u64 = 2_000;
 
@@ -356,13 +376,18 @@ struct Orders {
 impl Orders {
     fn of(tables: &impl Tables, order: &Order, key: &[u8]) -> Result<Self> {
         let (mut from, below) = book::work_range(&order.work);
-        let (mut owned, mut under_way) = (None, false);
+        let (mut known, mut owned, mut under_way) = (None, None, false);
+        // Whether this very order was among the rows that were read, if there is one.
+        let mut seen = (&from[..]..&below[..]).contains(&key);
         loop {
             let rows = tables.scan(&TRANSFERS, &from, &below, SCANNED)?;
             let last = rows.last().map(|(at, _)| at.clone());
             let full = rows.len() as u64 == SCANNED;
             for (at, columns) in rows {
                 let row = TransferRow::of(columns)?;
+                if at == key {
+                    known = Some(row.clone());
+                }
                 let stands = matches!(row.state, State::Posted | State::Pending);
                 if row.kind != Kind::Purchase || !stands {
                     continue;
@@ -380,11 +405,17 @@ impl Orders {
             }
             match last.filter(|_| full && owned.is_none()) {
                 Some(last) => from = [&last[..], &[0]].concat(),
-                None => break,
+                None => {
+                    seen &= !full;
+                    break;
+                }
             }
         }
+        if !seen && known.is_none() {
+            known = TransferRow::load(tables, key)?;
+        }
         Ok(Self {
-            known: TransferRow::load(tables, key)?,
+            known,
             owned,
             under_way,
         })

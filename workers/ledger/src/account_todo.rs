@@ -1,5 +1,6 @@
 //! An account's alarm: delivers what its outbox lists, and brings to an end what is reserved.
 
+use satchel_domain::ledger::Agreement;
 use satchel_wire::{
     ErrorCode, Result,
     api::Done,
@@ -7,8 +8,8 @@ use satchel_wire::{
 };
 
 use crate::{
-    account::{Account, strike},
-    account_order::void,
+    account::{Account, find, strike_all},
+    account_order::{GATHER_MS, void},
     account_send::entry,
     book::{self, ID_BYTES, OutCredit, Void},
     host::{Host, Place, backoff, decode},
@@ -40,7 +41,8 @@ impl Account {
             return Ok(());
         }
         let wait = backoff(RETRY_MS, failures, host.dice());
-        let at = host.now_ms().saturating_add(if failed { wait } else { 0 });
+        let wait = if failed { wait } else { GATHER_MS };
+        let at = host.now_ms().saturating_add(wait);
         let left = move |tables: &H::Tables| {
             let head = Head::load(tables)?;
             if !head.todo.is_empty() {
@@ -73,7 +75,16 @@ impl Account {
         let todo = Head::load(host.tables())?.todo;
         let mut parcels: Vec<Parcel> = Vec::new();
         let mut first = Ok(());
+        // Those that are not in the outbox any more are of no use.
+        let outgoing = std::mem::take(&mut *self.outgoing.borrow_mut());
+        let mut next = 0;
         for id in todo.chunks_exact(ID_BYTES) {
+            let is = |at: usize| outgoing.get(at).is_some_and(|(known, _)| known[..] == *id);
+            let known = find(outgoing.len(), &mut next, &is);
+            if let Some((_, credit)) = known.and_then(|at| outgoing.get(at)) {
+                put_in(&mut parcels, id, credit.clone());
+                continue;
+            }
             let done = self.step(host, id, &mut parcels).await;
             first = first.and(done);
         }
@@ -137,26 +148,10 @@ impl Account {
                 if bought.counted == Some(true) {
                     host.ask::<_, Done>(work, "/confirm", &order).await?;
                 }
-                let Some(OutCredit { inbox, mut credit }) = bought.credit else {
+                let Some(credit) = bought.credit else {
                     return strike_off(host, vec![id.to_vec()]).await;
                 };
-                if credit.creator.is_some() {
-                    let agreed = bought.transfer.agreement;
-                    credit.buyer = Some(agreed.account);
-                    credit.version = Some(agreed.version);
-                    credit.usd_micros = Some(agreed.usd_micros);
-                }
-                match parcels.iter_mut().find(|parcel| parcel.inbox == inbox) {
-                    Some(parcel) => {
-                        parcel.credits.push(credit);
-                        parcel.ids.push(id.to_vec());
-                    }
-                    None => parcels.push(Parcel {
-                        inbox,
-                        credits: vec![credit],
-                        ids: vec![id.to_vec()],
-                    }),
-                }
+                put_in(parcels, id, told_all(credit, &bought.transfer.agreement));
                 Ok(())
             }
         }
@@ -166,10 +161,35 @@ impl Account {
 async fn strike_off<H: Host>(host: &H, ids: Vec<Vec<u8>>) -> Result<()> {
     host.transact(move |tables| {
         let mut head = Head::load(tables)?;
-        for id in &ids {
-            strike(&mut head, id);
-        }
+        let ids: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
+        strike_all(&mut head, &ids);
         head.save(tables)
     })
     .await
+}
+
+/// A credit with what only the creator's shop is told: it stands in the transfer, not in the stored credit.
+pub(crate) fn told_all(mut out: OutCredit, agreed: &Agreement) -> OutCredit {
+    let credit = &mut out.credit;
+    if credit.creator.is_some() {
+        credit.buyer = Some(agreed.account.clone());
+        credit.version = Some(agreed.version);
+        credit.usd_micros = Some(agreed.usd_micros);
+    }
+    out
+}
+
+/// Puts a credit into the parcel of its inbox.
+fn put_in(parcels: &mut Vec<Parcel>, id: &[u8], OutCredit { inbox, credit }: OutCredit) {
+    let known = parcels.iter_mut().find(|parcel| parcel.inbox == inbox);
+    if let Some(parcel) = known {
+        parcel.credits.push(credit);
+        parcel.ids.push(id.to_vec());
+    } else {
+        parcels.push(Parcel {
+            inbox,
+            credits: vec![credit],
+            ids: vec![id.to_vec()],
+        });
+    }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 /// Bytes of an order's or funding's id.
 pub const ID_BYTES: usize = 20;
 /// Most undelivered credits an account may hold before it takes no further orders.
-pub const MAX_OUTBOX: usize = 512;
+pub const MAX_OUTBOX: usize = 2_048;
 /// Most keys an account may have delegated at once.
 pub const MAX_DELEGATIONS: u64 = 64;
 /// How long ended delegations are kept: a retry of what they signed must still verify.

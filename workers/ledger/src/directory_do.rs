@@ -9,11 +9,9 @@ use worker::{
     worker_sys::{DurableObjectState, web_sys::Request},
 };
 
-use crate::{
-    directory,
-    rows::DIRECTORY,
-    world_do::{World, answer},
-};
+use satchel_edge::object_asked;
+
+use crate::{directory, rows::DIRECTORY, world_do::World};
 
 /// The object.
 #[wasm_bindgen]
@@ -37,7 +35,7 @@ impl Directory {
     /// Answers a request.
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
-        answer(request, |path, body| async move {
+        object_asked(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             directory::serve(&here.world, &path, &body).await
         })

@@ -14,6 +14,10 @@ use serde::Serialize;
 pub trait Tables: Clone + 'static {
     /// The columns of a row.
     fn get(&self, table: &Table, key: &[u8]) -> Result<Option<Columns>>;
+    /// Rows of many keys will be read in this transaction: a database may read them together.
+    fn prefetch(&self, _table: &Table, _keys: &[Vec<u8>]) -> Result<()> {
+        Ok(())
+    }
     /// Rows with keys from `from` to below `below`, in order.
     fn scan(
         &self,
@@ -39,6 +43,10 @@ pub trait Tables: Clone + 'static {
 impl Tables for Store {
     fn get(&self, table: &Table, key: &[u8]) -> Result<Option<Columns>> {
         Store::get(self, table, key)
+    }
+
+    fn prefetch(&self, table: &Table, keys: &[Vec<u8>]) -> Result<()> {
+        Store::prefetch(self, table, keys)
     }
 
     fn scan(

@@ -97,6 +97,9 @@ impl Inbox {
                 work: None,
                 since: None,
             });
+            let keys = delivery.credits.iter();
+            let keys = keys.map(|credit| book::order_key(&credit.order));
+            tables.prefetch(&CREDITS, &keys.collect::<Result<Vec<_>>>()?)?;
             let mut fresh = false;
             for credit in &delivery.credits {
                 if credit.payee.as_str() != held.payee {

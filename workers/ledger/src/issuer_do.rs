@@ -9,13 +9,13 @@ use worker::{
     worker_sys::{DurableObjectState, web_sys::Request},
 };
 
-use satchel_edge::{Value, internal};
+use satchel_edge::{Value, internal, object_asked};
 use satchel_wire::{ErrorCode, api::Done, internal::RateRecord};
 
 use crate::{
     host::{Host as _, decode, encode},
     rows::{ISSUER, ONE, SET, Taken},
-    world_do::{World, answer},
+    world_do::World,
 };
 
 /// The object.
@@ -40,7 +40,7 @@ impl Issuer {
     /// Answers a request.
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
-        answer(request, |path, body| async move {
+        object_asked(request, |path, body| async move {
             match path.first().map(String::as_str) {
                 Some("rate") if body.is_empty() => match here.world.tables().get(&SET, ONE)? {
                     None => encode(&RateRecord { rate: None }),

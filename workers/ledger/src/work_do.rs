@@ -9,11 +9,9 @@ use worker::{
     worker_sys::{DurableObjectState, web_sys::Request},
 };
 
-use crate::{
-    rows::WORK,
-    work,
-    world_do::{World, answer},
-};
+use satchel_edge::object_asked;
+
+use crate::{rows::WORK, work, world_do::World};
 
 /// The object.
 #[wasm_bindgen]
@@ -39,7 +37,7 @@ impl Work {
     /// Answers a request.
     pub fn fetch(&self, request: &Request) -> Promise {
         let here = Rc::clone(&self.0);
-        answer(request, |path, body| async move {
+        object_asked(request, |path, body| async move {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             work::Work::serve(&here.work, &here.world, &path, &body).await
         })

@@ -4,13 +4,18 @@ use std::cell::OnceCell;
 
 use satchel_domain::ledger::LedgerId;
 use satchel_edge::{
-    Call, Platform, Schema, Settings, Store, internal, json_bytes, log, now_ms, object,
-    object_fetched, random, service,
+    Platform, Schema, Settings, Store, internal, log, now_ms, object, random, service,
 };
 use satchel_wire::{Result, api::Done};
-use worker::{Env, Response, State, js_sys::Promise, worker_sys::web_sys};
+use worker::{Env, Response, State};
 
-use crate::host::{Config, Host, Job, Place, Waiting, encode};
+use crate::{
+    host::{Config, Host, Job, Place, Waiting, encode},
+    rows::{BOOK, HEAD, HELD, KEYS},
+};
+
+/// Tables of which an object reads the same few rows all the time.
+const KEPT: &[&str] = &[HEAD.name, KEYS.name, HELD.name, BOOK.name];
 
 /// What an object has of the runtime.
 pub(crate) struct World {
@@ -23,7 +28,7 @@ impl World {
     pub(crate) fn of(state: State, env: Env, schema: &'static Schema) -> Self {
         Self {
             env,
-            store: Store::of(state, schema),
+            store: Store::keeping(state, schema, KEPT),
             config: OnceCell::new(),
         }
     }
@@ -36,21 +41,6 @@ pub(crate) fn ledger_id(settings: Settings<'_>) -> Result<LedgerId> {
         "test" => Ok(LedgerId::Test),
         _ => Err(internal("LEDGER_ID is neither live nor test")),
     }
-}
-
-/// Answers a request with what `serve` gives for its path and body.
-pub(crate) fn answer<F, Fut>(request: &web_sys::Request, serve: F) -> Promise
-where
-    F: FnOnce(Vec<String>, Vec<u8>) -> Fut + 'static,
-    Fut: Future<Output = Result<Vec<u8>>> + 'static,
-{
-    object_fetched(request, |mut call: Call| async move {
-        let path: Vec<String> = call.segments().into_iter().map(Into::into).collect();
-        let body = call.body_from_ourselves().await?;
-        serve(path, body)
-            .await
-            .map(|answer| json_bytes(200, answer))
-    })
 }
 
 /// Ends an alarm. Only if its own re-arming failed does it throw, which makes the runtime try again.
