@@ -8,7 +8,7 @@ import { freePort } from '../tools/proc.mjs';
 import { startBucket } from '../tools/r2-memory.mjs';
 import { startWorkerd } from '../tools/workerd.mjs';
 import { balanceOf, claimsOf, fund, look, makeOrder, newWallet, publish, purchasesOf } from './lib/actors.mjs';
-import { DEBITS, KIND, STATE, feesOf, fileOf, readAccount, readAccounts } from './lib/books.mjs';
+import { DEBITS, KIND, STATE, feeBack, feesOf, fileOf, readAccount, readAccounts } from './lib/books.mjs';
 import { refused } from './lib/problem.mjs';
 import { chooser } from './lib/random.mjs';
 import { equip, scratch } from './lib/stack.mjs';
@@ -114,8 +114,8 @@ async function send(one) {
 }
 
 const FEE = PRICE - afterFee(PRICE, FEE_BPS);
-const feeBack = ({ msat }) => Math.floor((FEE * msat) / PRICE);
-const net = () => sum(orders.filter(isPosted), (order) => afterFee(priceOf(order), FEE_BPS)) - sum(refunds, (refund) => refund.msat - feeBack(refund));
+const feeOf = ({ msat }) => feeBack(msat, FEE, PRICE);
+const net = () => sum(orders.filter(isPosted), (order) => afterFee(priceOf(order), FEE_BPS)) - sum(refunds, (refund) => refund.msat - feeOf(refund));
 const isPaid = async () => (await balanceOf(creator)) === net();
 
 // When the power fails: after some of the answers, at any moment, or while sales are on their way to the seller.
@@ -223,7 +223,7 @@ test('after all kills every account holds what its sales say, and the sums are t
   }
   const { balance_msat: paid, incoming_msat: incoming } = await look(creator);
   assert.equal(incoming, 0);
-  const fees = sum(posted.filter(priceOf), () => FEE) - sum(refunds, feeBack);
+  const fees = sum(posted.filter(priceOf), () => FEE) - sum(refunds, feeOf);
   assert.equal(left + paid + fees, wallets.size * FUNDED);
 }, { timeout: START_MS });
 
@@ -250,6 +250,6 @@ test('the books at rest say the same: every credit has its debit, and nothing is
     const { head } = readAccount(fileOf(stack, 'Account', name));
     return head.credits_posted - head.debits_posted;
   };
-  const fees = sum(posted.filter(priceOf), () => FEE) - sum(refunds, feeBack);
+  const fees = sum(posted.filter(priceOf), () => FEE) - sum(refunds, feeOf);
   assert.deepEqual([balance(creator.account), balance(feesOf(creator.account))], [net(), fees]);
 });

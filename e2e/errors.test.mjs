@@ -768,7 +768,9 @@ const BODIES = ['/v1/works', '/v1/uploads', '/v1/intake', '/v1/quotes', '/v1/ord
 test('every route refuses other methods and says which it has', async () => {
   await unchanged('other methods', async () => {
     for (const [method, path] of ROUTES) {
-      for (const other of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'].filter((one) => one !== method)) {
+      // Who reads what others may do is not who lets them.
+      const both = path.endsWith('/delegations') ? ['GET', 'POST'] : ROUTES.filter(([, same]) => same === path).map(([one]) => one);
+      for (const other of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'].filter((one) => !both.includes(one))) {
         const body = other === 'GET' ? undefined : '{}';
         const answer = await send(stack, { method: other, path, body, headers: { 'content-type': 'application/json' } });
         checkProblem(answer, 'method_not_allowed', `${other} ${path}`);
@@ -1005,8 +1007,21 @@ test('a webhook is refused by its address, its number, its id and its state', as
   }
 });
 
+test('a work off sale has no price, an unpaid key costs one, and oEmbed is JSON or XML', async () => {
+  const withdrawn = await publish(seller, { usd_micros: PRICE });
+  await client.setState(seller.creator, withdrawn, 'unpublished');
+  await until('the withdrawal is seen', () => client.quote(withdrawn.work).then(() => false, ({ code }) => code === 'work_unpublished'));
+  await refused('work_unpublished', () => client.quote(withdrawn.work));
+  const asked = (path, headers = {}) => send(stack, { method: 'GET', path, headers });
+  checkProblem(await asked(`/v1/keys/${text.work}`), 'payment_required');
+  const elsewhere = { x402Version: 2, accepted: { scheme: 'exact', network: 'eip155:8453' }, payload: {} };
+  checkProblem(await asked(`/v1/keys/${text.work}`, { 'payment-signature': Buffer.from(JSON.stringify(elsewhere)).toString('base64') }), 'payment_invalid');
+  const page = encodeURIComponent(`${stack.origin}/w/${text.work}`);
+  checkProblem(await asked(`/oembed?url=${page}&format=yaml`), 'format_unknown');
+});
+
 test('every documented code was met, but for those that no request can bring about', () => {
-  // No command unpublishes yet; the others are faults of ours, or of a partner that is down (money.test.mjs).
-  const unreachable = ['work_unpublished', 'internal', 'order_pending', 'unavailable'];
+  // Faults of ours, or of a partner that is down (money.test.mjs).
+  const unreachable = ['internal', 'order_pending', 'unavailable'];
   assert.deepEqual([...CODES.keys()].filter((code) => !seen.has(code) && code !== 'work_taken_down').sort(), unreachable.sort());
 });

@@ -73,6 +73,11 @@ const GOOD = {
   n: ({ below }) => String(below(25)),
   order: ({ pick }) => pick([bought.order, streamed.order]),
   account: ({ pick }) => pick([attacker.account, victim.account]),
+  creator: ({ pick }) => pick([attacker.creator.jkt, seller.creator.jkt]),
+  capability: () => session.capability,
+  key: ({ pick }) => pick([attacker.device.jkt, victim.device.jkt]),
+  id: () => `whk_${'a'.repeat(26)}`,
+  seq: ({ below }) => String(below(5)),
 };
 
 const fill = (path, value) => path.replace(/\{(\w+)\}/g, (_, name) => value(name));

@@ -11,7 +11,7 @@ import { startWorkerd } from '../tools/workerd.mjs';
 import {
   balanceOf, buy, claimsOf, delegate, fund, look, makeOrder, newKeyOf, newWallet, noise, publish, purchasesOf,
 } from './lib/actors.mjs';
-import { breakObject, contents, feesOf, fileOf, inboxOf, readAccount } from './lib/books.mjs';
+import { breakObject, contents, feeBack, feesOf, fileOf, inboxOf, readAccount } from './lib/books.mjs';
 import { refused } from './lib/problem.mjs';
 import { equip, scratch } from './lib/stack.mjs';
 import { sleep, until } from './lib/until.mjs';
@@ -190,7 +190,7 @@ const MEANWHILE = {
     const parts = [[1, 1_000], [2, 1_333]];
     let [left, feeLeft] = [PRICE, FEE];
     for (const [seq, msat] of parts) {
-      const back = Math.floor((FEE * (PRICE - left + msat)) / PRICE) - (FEE - feeLeft);
+      const back = feeBack(msat, feeLeft, left);
       const done = await refund(seller, bought, msat, { seq });
       assert.deepEqual([done.msat, done.fee_returned_msat], [msat, back]);
       [left, feeLeft] = [left - msat, feeLeft - back];
@@ -222,7 +222,9 @@ const MEANWHILE = {
     }));
     assert.equal((await Promise.all(many)).reduce((a, b) => a + b), 2);
     assert.equal(await balanceOf(buyer), FUNDED - PRICE + 2_500);
-    assert.deepEqual(await balance(seller), [FUNDED + PRICE - FEE - 2_500 + Math.floor((FEE * 2_500) / PRICE), 0]);
+    let [left, feeLeft] = [PRICE, FEE];
+    for (const msat of [500, 1_000, 1_000]) [left, feeLeft] = [left - msat, feeLeft - feeBack(msat, feeLeft, left)];
+    assert.deepEqual(await balance(seller), [FUNDED + PRICE - FEE - 2_500 + (FEE - feeLeft), 0]);
   },
 
   'only who was paid pays back, with a key that may spend, and only what they have': async () => {

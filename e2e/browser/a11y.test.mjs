@@ -126,7 +126,7 @@ step('work page, for sale and bought', async () => {
   await page.getByRole('button', { name: /^Buy / }).waitFor();
   await inspect('work', page);
   await approve(await openWallet(page, page));
-  await page.locator('audio').waitFor();
+  await page.locator('audio').waitFor({ state: 'attached' });
   await inspect('work-bought', page);
   await page.close();
   assert.deepEqual(complaints, []);

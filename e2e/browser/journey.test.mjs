@@ -152,7 +152,7 @@ step('a buyer pays for the song in the wallet’s window, and it plays on the fa
   await closed;
 
   const audio = frame.locator('audio');
-  await audio.waitFor();
+  await frame.locator('media-controller').waitFor();
   await until('the song playing', () => audio.evaluate((element) => element.currentTime > 0.5 && !element.paused));
   await shot(page, 'playing-song');
   assert.equal(await audio.evaluate((element) => Math.round(element.duration)), 8);

@@ -99,3 +99,13 @@ export function breakObject(file) {
     for (const one of moved) renameSync(`${one}.away`, one);
   };
 }
+
+/**
+ * How much of the fee comes back when `msat` of the `left` that may still be paid back is: by largest remainder between
+ * the operator, who is first, and the seller (docs/LEDGER.md).
+ */
+export function feeBack(msat, feeLeft, left) {
+  const [fee, net] = [feeLeft, left - feeLeft].map((part) => ({ whole: Math.floor((msat * part) / left), rest: (msat * part) % left }));
+  const short = msat - fee.whole - net.whole;
+  return fee.whole + (short > 0 && fee.rest >= net.rest ? 1 : 0);
+}

@@ -20,6 +20,21 @@ import { el } from '../shared/ui.js';
 
 setLanguage(lang());
 
+/** Parts whose visible text is another than their name: who speaks to the page says what they see (WCAG 2.5.3). */
+const SHOWS_TEXT = new Set(['media-time-display', 'media-playback-rate-button']);
+
+/** Puts what a part shows in front of the name it gives itself. @param {HTMLElement} part */
+function sayWhatIsShown(part) {
+  const name = () => {
+    // Styles stand in the shadow root too, and several looks of a button, of which slots show one.
+    const shown = [...part.shadowRoot.querySelectorAll('slot, span, time')].map((place) => place.textContent.trim()).filter(Boolean).at(-1);
+    const label = part.getAttribute('aria-label') ?? '';
+    if (shown && label && !label.includes(shown)) part.setAttribute('aria-label', `${shown}, ${label}`);
+  };
+  new MutationObserver(name).observe(part, { attributes: true, attributeFilter: ['aria-label', 'aria-valuetext'] });
+  queueMicrotask(name);
+}
+
 /**
  * Puts controls around an element that is in the page. Keys work when the player has the focus: space, arrows, M, F, C.
  * @param {HTMLMediaElement} media @param {{kind: 'audio'|'video', captions?: boolean}} options
@@ -46,6 +61,7 @@ export function dress(media, { kind, captions = false }) {
   for (const [tag, attributes] of parts.filter(Boolean)) {
     const part = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes ?? {})) part.setAttribute(name, value);
+    if (SHOWS_TEXT.has(tag)) sayWhatIsShown(part);
     bar.append(part);
   }
   media.replaceWith(controller);
