@@ -25,7 +25,7 @@ const PROMISE_MS = 45_000;
 
 const media = scratch('stream-media');
 after(media.remove);
-const stack = await openStack({ name: 'stream', runtime: 'workerd' });
+const stack = await openStack({ name: 'stream', runtime: 'workerd', provoked: /Decryption failed/ });
 const { client, origin } = stack;
 const seller = await newWallet(client);
 const buyer = await newWallet(client);

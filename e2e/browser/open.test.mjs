@@ -120,7 +120,7 @@ step('what was bought opens again without the wallet, and is saved byte for byte
   const page = await visit();
   await page.locator('#file').setInputFiles(at('night.satchel'));
   await page.getByRole('button', { name: 'Open', exact: true }).click();
-  await page.locator('#stage audio').waitFor();
+  await page.locator('#stage media-controller').waitFor();
   const saved = page.waitForEvent('download');
   await page.getByText('Save file').click();
   assert.equal(digestOf(readFileSync(await (await saved).path())), digestOf(song.bytes));

@@ -192,6 +192,8 @@ step('whoever opens a work that was taken down is told so in words, and nothing 
   const page = await person.context.newPage();
   await page.goto(`${stack.origin}/w/${photo.work}`);
   const button = page.locator('#buy');
+  // The page may be kept for half a minute: then it still has a button, once it is ready.
+  await page.locator('#satchel[data-view="offer"]').or(page.getByText(/taken down/i)).first().waitFor();
   if (await button.isVisible()) await press(button);
   const words = () => page.locator('body').innerText();
   await until('words', async () => /taken down/i.test(await words()) || Promise.reject(new Error(await words())), { ms: 40_000 });

@@ -21,13 +21,12 @@ import { el } from '../shared/ui.js';
 setLanguage(lang());
 
 /** Parts whose visible text is another than their name: who speaks to the page says what they see (WCAG 2.5.3). */
-const SHOWS_TEXT = new Set(['media-time-display', 'media-playback-rate-button']);
+const SHOWS_TEXT = new Map([['media-time-display', 'slot, span, time'], ['media-playback-rate-button', 'slot[name="icon"]']]);
 
-/** Puts what a part shows in front of the name it gives itself. @param {HTMLElement} part */
-function sayWhatIsShown(part) {
+/** Puts what a part shows in front of the name it gives itself. @param {HTMLElement} part @param {string} places where in its shadow root */
+function sayWhatIsShown(part, places) {
   const name = () => {
-    // Styles stand in the shadow root too, and several looks of a button, of which slots show one.
-    const shown = [...part.shadowRoot.querySelectorAll('slot, span, time')].map((place) => place.textContent.trim()).filter(Boolean).at(-1);
+    const shown = [...part.shadowRoot.querySelectorAll(places)].map((place) => place.textContent.trim()).filter(Boolean).at(-1);
     const label = part.getAttribute('aria-label') ?? '';
     if (shown && label && !label.includes(shown)) part.setAttribute('aria-label', `${shown}, ${label}`);
   };
@@ -61,7 +60,7 @@ export function dress(media, { kind, captions = false }) {
   for (const [tag, attributes] of parts.filter(Boolean)) {
     const part = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes ?? {})) part.setAttribute(name, value);
-    if (SHOWS_TEXT.has(tag)) sayWhatIsShown(part);
+    if (SHOWS_TEXT.has(tag)) sayWhatIsShown(part, SHOWS_TEXT.get(tag));
     bar.append(part);
   }
   media.replaceWith(controller);
