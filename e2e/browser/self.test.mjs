@@ -331,6 +331,9 @@ step('deleting the account says what it means and does it', async () => {
 
 step('a second device is let in by the first, buys, and is put out again', async () => {
   await person.end();
+  // The works so far went off sale with their creator.
+  const other = await newWallet(client);
+  for (const i of [1, 2]) songs[i] = await publish(other, { ...offer, title: songs[i].title });
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required'] });
   try {
     const [laptop, phone] = [await browser.newContext({ viewport: { width: 1000, height: 900 } }), await browser.newContext({ viewport: { width: 390, height: 800 } })];
