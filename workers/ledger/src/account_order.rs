@@ -5,6 +5,7 @@ use satchel_domain::{
     ledger::{self, Decision, Facts},
     money::Msat,
     splits,
+    terms::Use,
 };
 use satchel_edge::internal;
 use satchel_wire::{
@@ -240,6 +241,9 @@ impl Asked {
         // Rights are to the work: the receipt is for the version that is ordered, if there is one.
         let ordered = self.work.as_ref();
         let ordered = ordered.and_then(|work| Some((work.usage, work.manifest_digest.clone()?)));
+        // A session asks for the version that was bought: streaming stays with that one.
+        let downloads = |usage| usage == Use::Download;
+        let ordered = ordered.filter(|(usage, _)| downloads(*usage) && downloads(first.usage));
         let version = match &ordered {
             Some(_) => agreement.version,
             None => paid.version,
