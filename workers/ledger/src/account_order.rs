@@ -57,7 +57,7 @@ impl Account {
                 let mut outgoing = self.outgoing.borrow_mut();
                 let credit = credit.filter(|_| outgoing.len() < book::MAX_OUTBOX);
                 let agreed = &posted.transfer.agreement;
-                outgoing.extend(credit.map(|(id, credit)| (id, told_all(credit, agreed))));
+                outgoing.extend(credit.map(|credit| (credit.0, told_all(credit.1, agreed))));
                 drop(outgoing);
                 encode(&*posted)
             }
@@ -113,7 +113,7 @@ struct Asked {
 
 enum Outcome {
     /// With the credit that is to be delivered, and the id in the outbox.
-    Posted(Box<Posted>, Option<(Vec<u8>, OutCredit)>),
+    Posted(Box<Posted>, Option<Box<(Vec<u8>, OutCredit)>>),
     Reserved,
 }
 
@@ -208,20 +208,18 @@ impl Asked {
         }
         head.save(tables)?;
         row.clone().save(tables, &key)?;
-        match state {
-            State::Pending => Ok(Outcome::Reserved),
-            _ => {
-                let posted = Posted {
-                    transfer: entry.transfer,
-                    replayed: false,
-                    owned: false,
-                };
-                // A counted one is first confirmed.
-                let credit = entry.credit.filter(|_| entry.counted.is_none());
-                let credit = credit.map(|credit| (id.to_vec(), credit));
-                Ok(Outcome::Posted(Box::new(posted), credit))
-            }
+        if state == State::Pending {
+            return Ok(Outcome::Reserved);
         }
+        let posted = Posted {
+            transfer: entry.transfer,
+            replayed: false,
+            owned: false,
+        };
+        // A counted one is first confirmed.
+        let credit = entry.credit.filter(|_| entry.counted.is_none());
+        let credit = credit.map(|credit| Box::new((id.to_vec(), credit)));
+        Ok(Outcome::Posted(Box::new(posted), credit))
     }
 
     fn row(&self, state: State, entry: &Entry) -> Result<TransferRow> {
@@ -403,13 +401,11 @@ impl Orders {
                     under_way |= at != key;
                 }
             }
-            match last.filter(|_| full && owned.is_none()) {
-                Some(last) => from = [&last[..], &[0]].concat(),
-                None => {
-                    seen &= !full;
-                    break;
-                }
-            }
+            let Some(last) = last.filter(|_| full && owned.is_none()) else {
+                seen &= !full;
+                break;
+            };
+            from = [&last[..], &[0]].concat();
         }
         if !seen && known.is_none() {
             known = TransferRow::load(tables, key)?;
